@@ -1,0 +1,124 @@
+"""Reading files: opening without blocking, one thread hop a read, every read checked against what stood before.
+
+Source of the checks: peers page, items 1 and 5 (a truncate-and-refill past the
+old offset is invisible to sizes).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from aiofiles.os import wrap
+
+from shipper.core.follow import Answer, Question
+from shipper.core.identity import HEAD_BYTES
+from shipper.errors import FileUnreadable, FileVanished
+
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+class Turn(NamedTuple):
+    """What one read found.
+
+    Attributes:
+        data: The bytes at the offset; empty at the end.
+        size_now, mtime_ns, links: Of the file, after the read.
+        guard_ok: The bytes before the offset are those that were expected.
+    """
+
+    data: bytes
+    size_now: int
+    mtime_ns: int
+    links: int
+    guard_ok: bool
+
+
+@contextmanager
+def map_os_errors(path: str) -> Iterator[None]:
+    """Turn OSError into the error that says who acts next."""
+    try:
+        yield
+    except OSError as error:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENXIO):
+            raise FileVanished(f"{shown}: {os.strerror(error.errno or 0)}") from None
+        raise FileUnreadable(f"{shown}: {os.strerror(error.errno or 0)}{_mend(error, shown)}") from None
+
+
+def _mend(error: OSError, path: str) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"; grant it with: setfacl -m u:{os.environ.get('USER', 'shipper')}:r {path}"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "; raise the limit of open files (ulimit -n) or lower limits.open_files"
+    return ""
+
+
+class OpenFile:
+    """A regular file, open for reading; owned by one followed file."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        """Use `open` instead."""
+        self.path = path
+        self._descriptor = descriptor
+        self.read = wrap(self.read_now)
+        self.first = wrap(self.first_now)
+
+    @classmethod
+    def open(cls, path: str, device: int, inode: int) -> OpenFile:
+        """Open *path* if it still is the file with that inode.
+
+        Raises:
+            FileVanished: It is another file by now, or none.
+            FileUnreadable: It must not be read.
+        """
+        with map_os_errors(path):
+            descriptor = os.open(path, _FLAGS)
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != (device, inode) or not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise FileVanished(f"{path}: another file stands there now")
+        return cls(path, descriptor)
+
+    def read_now(self, offset: int, size: int, expect: bytes) -> Turn:
+        """Return up to *size* bytes at *offset*; *expect* is what stood right before it.
+
+        `read` does the same in a thread.
+        """
+        with map_os_errors(self.path):
+            data = os.pread(self._descriptor, len(expect) + size, offset - len(expect))
+            status = os.fstat(self._descriptor)
+        return Turn(
+            data[len(expect) :], status.st_size, status.st_mtime_ns, status.st_nlink, data.startswith(expect)
+        )
+
+    def first_now(self) -> bytes:
+        """Return the first bytes, for the fingerprint; `first` does the same in a thread."""
+        with map_os_errors(self.path):
+            return os.pread(self._descriptor, HEAD_BYTES, 0)
+
+    def close(self) -> None:
+        """Close the descriptor; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def answer(question: Question) -> Answer | None:
+    """Read the bytes that a question asks for; None where that is not possible just now."""
+    try:
+        descriptor = os.open(question.path, _FLAGS)
+    except OSError:
+        return None
+    try:
+        first = os.pread(descriptor, HEAD_BYTES, 0)
+        begin = max(question.offset - question.guard_length, 0)
+        return Answer(first, os.pread(descriptor, question.guard_length, begin))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

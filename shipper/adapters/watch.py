@@ -1,0 +1,186 @@
+"""Change events of directories: a hint of what to look at, never how we learn that something changed.
+
+watchdog coalesces under load, is silent on network file systems, and its
+thread can die while the process looks alive. So events only go into a bounded
+set of paths; directories that cannot be watched are named once, with the
+mend; and a canary file shows whether the observer still works. Source: peers
+page, items 15 to 20.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from watchdog.events import (
+    DirCreatedEvent, DirDeletedEvent, DirModifiedEvent, DirMovedEvent, FileCreatedEvent, FileDeletedEvent,
+    FileModifiedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler,
+)  # fmt: skip
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+MOST_DIRTY: Final = 10_000
+CANARY: Final = "canary"
+STOP_SECONDS: Final = 2.0
+SILENT_FILE_SYSTEMS: Final = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "fuse", "fuseblk", "sshfs", "davfs")
+)
+_WANTED: Final[list[type[FileSystemEvent]]] = [
+    FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent,
+    DirDeletedEvent,
+]  # fmt: skip
+
+
+class _Handler(FileSystemEventHandler):
+    """Collects paths; called on watchdog's thread."""
+
+    def __init__(self, note: Callable[[str, bool], None]) -> None:
+        self._note = note
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        if isinstance(event, DirModifiedEvent):
+            return
+        content = isinstance(event, FileModifiedEvent)
+        self._note(os.fsdecode(event.src_path), content)
+        if event.dest_path:
+            self._note(os.fsdecode(event.dest_path), False)
+
+
+class Watcher:
+    """Owns the observer and what it has said since `take`.
+
+    Attributes:
+        polled: Directory to the reason why no events can be had of it.
+    """
+
+    def __init__(self, state_dir: Path, wake: Callable[[], None]) -> None:
+        """*wake* is called from another thread when there is something to take."""
+        self.polled: dict[str, str] = {}
+        self._canary = state_dir / CANARY
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._changed: set[str] = set()
+        self._structure: set[str] = set()
+        self._everything = False
+        self._canary_seen = True
+        self._watches: dict[str, ObservedWatch] = {}
+        self._observer: BaseObserver | None = None
+        self.restarts = 0
+        self.heard: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to watch; directories are named by `cover`."""
+        self._observer = Observer()
+        self._observer.start()
+        self._watches = {}
+        self._add(str(self._canary.parent))
+
+    def stop(self) -> None:
+        """End the observer's threads."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(STOP_SECONDS)
+
+    def cover(self, directories: set[str]) -> set[str]:
+        """Watch exactly *directories*; return those that are newly watched and must be listed once more."""
+        wanted = directories | {str(self._canary.parent)}
+        for gone in [path for path in self._watches if path not in wanted]:
+            self._drop(gone)
+        self.polled = {path: reason for path, reason in self.polled.items() if path in wanted}
+        return {path for path in wanted - self._watches.keys() - self.polled.keys() if self._add(path)}
+
+    def take(self) -> tuple[set[str], bool]:
+        """Return the paths whose content changed, and whether a scan is due: names came or went, or too much happened."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            structure, self._structure = self._structure, set()
+            everything, self._everything = self._everything, False
+        return changed, bool(structure) or everything
+
+    def prove_alive(self) -> bool:
+        """Touch the canary; return False, and restart the observer, where the last touch was not heard of."""
+        alive = self._canary_seen and self._observer is not None and self._observer.is_alive()
+        if not alive:
+            self.restarts += 1
+            self.stop()
+            self.polled.clear()
+            self.start()
+        self._canary_seen = str(self._canary.parent) in self.polled
+        try:
+            self._canary.write_text(f"{time.time():.0f}\n", encoding="ascii")
+        except OSError:  # a full disk must not make us restart the observer for ever
+            self._canary_seen = True
+        return alive
+
+    # -- on watchdog's thread --------------------------------------------------------------------
+
+    def _note(self, path: str, content: bool) -> None:
+        directory, _, name = path.rpartition("/")
+        if directory == str(self._canary.parent):
+            self._canary_seen = self._canary_seen or name == CANARY
+            return
+        with self._lock:
+            quiet = not self._changed and not self._structure and not self._everything
+            kept = self._changed if content else self._structure
+            if len(kept) < MOST_DIRTY:
+                kept.add(path)
+            else:
+                self._everything = True
+            self.heard.add(directory)
+        if quiet:
+            self._wake()
+
+    # -- watches -----------------------------------------------------------------------------------
+
+    def _add(self, path: str) -> bool:
+        kind = file_system_of(path)
+        if kind in SILENT_FILE_SYSTEMS or kind.startswith("fuse."):
+            self.polled[path] = f"{kind} has no change events"
+            return False
+        if self._observer is None:
+            return False
+        try:
+            self._watches[path] = self._observer.schedule(
+                _Handler(self._note), path, recursive=False, event_filter=_WANTED
+            )
+        except OSError as error:
+            self.polled[path] = _limit(error)
+            return False
+        return True
+
+    def _drop(self, path: str) -> None:
+        watch = self._watches.pop(path)
+        if self._observer is not None:
+            try:
+                self._observer.unschedule(watch)
+            except (KeyError, OSError):  # the directory is gone, and its watch with it
+                return
+
+
+def _limit(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "no inotify watches left: sysctl -w fs.inotify.max_user_watches=524288"
+    if error.errno == errno.EMFILE:
+        return "no inotify instances left: sysctl -w fs.inotify.max_user_instances=1024"
+    return os.strerror(error.errno or 0)
+
+
+def file_system_of(path: str) -> str:
+    """Return the type of the file system that *path* lies on; empty where that cannot be told."""
+    try:
+        device = os.stat(path).st_dev
+        text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in reversed(text.splitlines()):
+        fields = line.split()
+        if fields[2] == wanted:
+            return fields[fields.index("-") + 1]
+    return ""

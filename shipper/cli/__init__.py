@@ -1,0 +1,58 @@
+"""The command line: arguments to calls, errors to exit codes. One module a command."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from shipper import __version__
+from shipper.errors import ShipperError
+
+# Loaded when asked for: `shipper run` should not pay for what `shipper endpoint` needs.
+_COMMANDS: Final = {
+    "run": "follow the configured files and deliver them",
+    "check": "validate the configuration, the paths and the endpoint",
+    "schema": "print the JSON Schema of agent.yaml",
+    "endpoint": "serve the local ingest endpoint",
+    "state": "look at and mend the offset store",
+    "dlq": "look at, send again or drop rejected events",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"shipper.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="shipper")
+def shipper() -> None:
+    """Ship log files to the OneAgent log ingest API, and prove that no line was lost."""
+
+
+def main() -> None:
+    """Run the command line; every expected error ends in one line and its exit code."""
+    try:
+        status = shipper.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ShipperError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,83 @@
+"""`shipper run`: the agent in the foreground, or once to the end of every source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from shipper.config import find, load
+from shipper.config.units import duration_seconds
+from shipper.errors import UsageError
+from shipper.pipeline.agent import Agent
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.progress import Progress
+from shipper.pipeline.totals import Totals, table
+
+
+@click.command()
+@click.option(
+    "-c", "--config", "config_path", type=click.Path(path_type=Path), help="Default ./agent.yaml, then /etc/shipper."
+)
+@click.option("--once", is_flag=True, help="Read every source to its end, wait for the last answer, exit.")
+@click.option("--give-up-after", metavar="D", help="With --once: stop waiting for the endpoint after D (30s, 5m).")
+@click.option("--json", "as_json", is_flag=True, help="With --once: print the totals as JSON.")
+def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json: bool) -> int:
+    """Follow the configured files and deliver them.
+
+    SIGTERM and Ctrl-C drain for up to 10 s, save the offsets and stop.
+    """
+    if (give_up_after is not None or as_json) and not once:
+        raise UsageError("--give-up-after and --json go with --once")
+    patience = _seconds(give_up_after)
+    config = load(find(config_path), os.environ)
+    progress = Progress(sys.stderr)
+    agent = Agent(config, Journal(progress.write_line))
+    with _event_loop() as runner:
+        if once:
+            totals = runner.run(agent.run_once(patience))
+            print_totals(totals, as_json=as_json)
+            return 0 if totals.delivered else 1
+        runner.run(agent.run(progress))
+    return 0
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return duration_seconds(text)
+    except ValueError as error:
+        raise UsageError(f"--give-up-after: {error}") from None
+
+
+def _event_loop() -> asyncio.Runner:
+    """Return a runner; uvloop's loop where the extra `speed` is installed."""
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 -- an optional extra
+
+        return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    return asyncio.Runner()
+
+
+def print_totals(totals: Totals, *, as_json: bool) -> None:
+    """Print what became of every record."""
+    if as_json:
+        click.echo(json.dumps({**msgspec.to_builtins(totals), "balanced": totals.balanced}))
+        return
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column()
+    rows.add_column(justify="right")
+    for label, figure in table(totals):
+        rows.add_row(label, figure)
+    Console(soft_wrap=True).print(rows)
+    if not totals.balanced:
+        click.echo("these figures do not balance: please report this", err=True)

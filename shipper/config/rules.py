@@ -1,0 +1,172 @@
+"""A source with its preset into the `Rule` that core reads by.
+
+Owns what overrides what: the source's own keys over its preset's, those over
+the defaults. Everything was checked before (validate_sources.py); nothing here
+can be wrong any more.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from collections.abc import Mapping as Lookup
+from typing import Final
+
+import msgspec
+
+from shipper.config.mask_presets import MASK_PRESETS, replacement
+from shipper.config.model import Config
+from shipper.config.patterns import group_names
+from shipper.config.presets import GENERIC, Preset
+from shipper.config.source_model import MaskKeys, MultilineKeys, SeverityKeys, Source, TimestampKeys
+from shipper.config.validate_rules import AT_STAMP
+from shipper.core.rule import MaskRule, MultilineRule, RecordFormat, Rule, SeverityRule, StampRule, TooOld
+
+INGEST_ORIGIN: Final = "shipper"
+DEFAULT_REPLACEMENT: Final = "****"
+
+_STAMP: Final = (
+    r"\[?(?P<timestamp>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+    r"(?: ?(?:Z\b|UTC\b|GMT\b|[+-]\d\d(?::?\d\d)?\b))?)\]?"
+)
+_LEVELS: Final = (
+    "TRACE|DEBUG|FINEST|FINER|FINE|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|ALERT|FATAL"
+    "|PANIC|EMERGENCY|EMERG"
+)
+GENERIC_PATTERNS: Final = (
+    # Right behind the stamp any case will do; further on, up to three words away, only capitals are meant as a level.
+    rf"{_STAMP}[ \t]*[-|:,]?[ \t]*[\[(<{{]?[ \t]*(?P<severity>(?i:{_LEVELS}))\b",
+    rf"{_STAMP}[ \t]+(?:\S+[ \t]+){{1,3}}?[\[(<{{]?(?P<severity>{_LEVELS})\b",
+    _STAMP,
+)
+"""A leading ISO-like stamp, then a level word if there is one: what many programs write without agreeing on it."""
+
+_STAMP_AT_START: Final = _STAMP.replace("?P<timestamp>", "?:")
+_WRITTEN_OUT: Final = {
+    "raw": RecordFormat.RAW,
+    "json": RecordFormat.JSON,
+    "logfmt": RecordFormat.LOGFMT,
+    "cri": RecordFormat.CRI,
+    "docker": RecordFormat.DOCKER,
+}
+_GENERIC_PRESET: Final = Preset(
+    name=GENERIC,
+    description="a leading ISO-like stamp and a level word",
+    patterns=GENERIC_PATTERNS,
+    multiline=MultilineKeys(start=AT_STAMP),
+)
+
+
+def rules(config: Config, source: Source, presets: Lookup[str, Preset], host_name: str) -> Rule:
+    """Return the rule that *source*'s files are read by; under `format: auto` with its candidates, best known first."""
+    if source.pattern is not None and source.format == "auto":
+        return _rule(config, source, Preset(name="pattern", pattern=source.pattern), host_name)
+    if source.format in presets:
+        return _rule(config, source, presets[source.format], host_name)
+    if source.format != "auto":
+        return _built_in(config, source, source.format, host_name)
+    candidates = tuple(_candidates(config, source, presets, host_name))
+    plain = _built_in(config, source, "raw", host_name)
+    return msgspec.structs.replace(plain, layout="auto", format=RecordFormat.AUTO, candidates=candidates)
+
+
+def _candidates(config: Config, source: Source, presets: Lookup[str, Preset], host_name: str) -> Iterator[Rule]:
+    for preset in presets.values():
+        yield _rule(config, source, preset, host_name)
+    yield _built_in(config, source, "json", host_name)
+    yield _built_in(config, source, "logfmt", host_name)
+    yield _rule(config, source, _GENERIC_PRESET, host_name)
+    yield _built_in(config, source, "raw", host_name)
+
+
+def _built_in(config: Config, source: Source, name: str, host_name: str) -> Rule:
+    inner = (source.pattern,) if source.pattern is not None else ()
+    rule = _rule(config, source, Preset(name=name, patterns=inner), host_name)
+    return msgspec.structs.replace(rule, format=_WRITTEN_OUT[name])
+
+
+def _rule(config: Config, source: Source, preset: Preset, host_name: str) -> Rule:
+    patterns = preset.all_patterns
+    groups = frozenset[str]().union(*(group_names(pattern) for pattern in patterns)) if patterns else None
+    multiline = _multiline(source.multiline, preset.multiline, has_pattern=bool(patterns))
+    timeout = source.multiline.timeout_seconds if source.multiline is not None else None
+    return Rule(
+        source=source.name,
+        layout=preset.name,
+        format=RecordFormat(preset.format),
+        patterns=patterns,
+        stamp=_stamp(source.timestamp, preset.timestamp, groups, config.zone),
+        severity=_severity(source.severity, preset.severity, groups),
+        multiline=multiline,
+        keep=source.keep,
+        drop=source.drop,
+        masks=tuple(_mask(mask) for mask in source.mask),
+        attributes=_attributes(config, source, host_name),
+        limits=config.endpoint.event_limits,
+        record_id=source.record_id,
+        encoding=source.encoding if source.encoding == "auto" else codecs.lookup(source.encoding).name,
+        too_old=TooOld(config.endpoint.too_old),
+        open_line_timeout_ms=_DEFAULT_MULTILINE.timeout_ms if timeout is None else round(timeout * 1000),
+    )
+
+
+def _stamp(own: TimestampKeys, preset: TimestampKeys, groups: frozenset[str] | None, host_zone: str) -> StampRule:
+    return StampRule(
+        field=_known_field(own.field, groups) or preset.field,
+        formats=own.formats or preset.formats,
+        zone=own.timezone or preset.timezone or host_zone,
+    )
+
+
+def _severity(own: SeverityKeys, preset: SeverityKeys, groups: frozenset[str] | None) -> SeverityRule:
+    words = {word.strip().lower(): severity.lower() for word, severity in (preset.map | own.map).items()}
+    return SeverityRule(
+        field=_known_field(own.field, groups) or preset.field,
+        words=words,
+        rules=tuple((rule.match, rule.severity.lower()) for rule in (*own.rules, *preset.rules)),
+        default=(own.default or preset.default or "none").lower(),
+    )
+
+
+def _known_field(field: str | None, groups: frozenset[str] | None) -> str | None:
+    # A candidate of `format: auto` need not have the field that the source names.
+    return field if groups is None or field in groups else None
+
+
+_DEFAULT_MULTILINE: Final = MultilineRule()
+
+
+def _multiline(own: MultilineKeys | None, preset: MultilineKeys | None, *, has_pattern: bool) -> MultilineRule | None:
+    own, preset = own or MultilineKeys(), preset or MultilineKeys()
+    border = own if own.start is not None or own.continue_ is not None else preset
+    if border.start is None and border.continue_ is None:
+        return None
+    at_stamp = border.start == AT_STAMP
+    # Without a pattern of its own that shows where a stamp stands, a stamp at the line's start is one.
+    start = (None if has_pattern else _STAMP_AT_START) if at_stamp else border.start
+    max_lines = own.max_lines or preset.max_lines or _DEFAULT_MULTILINE.max_lines
+    max_bytes = own.max_bytes or preset.max_bytes or _DEFAULT_MULTILINE.max_bytes
+    timeouts = (own.timeout_seconds, preset.timeout_seconds)
+    timeout_seconds = next((seconds for seconds in timeouts if seconds is not None), None)
+    return MultilineRule(
+        start=start,
+        start_at_stamp=at_stamp and has_pattern,
+        continue_=border.continue_,
+        max_lines=max_lines,
+        max_bytes=max_bytes,
+        timeout_ms=_DEFAULT_MULTILINE.timeout_ms if timeout_seconds is None else round(timeout_seconds * 1000),
+    )
+
+
+def _mask(mask: MaskKeys) -> MaskRule:
+    if mask.preset is not None:
+        replace = replacement(mask.preset) if mask.replace is None else mask.replace
+        return MaskRule(pattern=MASK_PRESETS[mask.preset], replace=replace)
+    replace = DEFAULT_REPLACEMENT if mask.replace is None else mask.replace
+    return MaskRule(pattern=mask.pattern or "", replace=replace)
+
+
+def _attributes(config: Config, source: Source, host_name: str) -> dict[str, str]:
+    given = {**config.attributes, **source.static_attributes}
+    own = {"host.name": host_name, "dt.ingest.origin": INGEST_ORIGIN}
+    return {**{key: text for key, text in own.items() if key not in source.path_attributes}, **given}

@@ -1,0 +1,149 @@
+"""Chunks to JSON events, fast: what the rule allows is compiled to one loop over the lines.
+
+Whatever is rare (bytes that are no text, NULs, a line near a limit, parts of
+long records, dead letters by age) is tested for the whole chunk at once and
+goes to the reference reader, which this must equal. See docs/design.md, "The
+way of the data".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from shipper.core.attributes import cut_utf8
+from shipper.core.compiler import LineLoop, can_compile
+from shipper.core.containers import messages
+from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after
+from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, Reading
+from shipper.core.records import RecordSplitter
+from shipper.core.reference import CONTAINERS, ReferenceReader, ends_line, newline_of, oldest_of
+from shipper.core.rule import Rule, TooOld
+
+__all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8"]
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Slow(Exception):  # noqa: N818 -- a verdict
+    """This chunk holds something rare: the reference reader takes it."""
+
+
+class Converter:
+    """Reads the chunks of one rule; one for all the files that are read by it."""
+
+    def __init__(self, rule: Rule) -> None:
+        """Compile *rule*."""
+        self.rule = rule
+        self._rules = EventRules(rule)
+        self.reference = ReferenceReader(rule, self._rules)
+        self._splitter = RecordSplitter(rule)
+        self._loops: dict[tuple[str, ...], LineLoop] = {}
+        self._compiled = can_compile(rule)
+        limits = rule.limits
+        self._longest = min(limits.content_bytes, limits.value_bytes) if not self._compiled else limits.content_bytes
+        if limits.value_bytes * 2 >= limits.content_bytes:
+            self._longest = min(limits.content_bytes, limits.value_bytes)
+
+    def convert(self, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
+        """Return the events of *chunk* as JSON; equal to what the reference reader gives.
+
+        Raises:
+            MatchTimeout: The pipeline's timer ran out: call `convert_slowly` instead.
+        """
+        if chunk.kind is not ChunkKind.RECORDS or self.rule.record_id or carry.part is not None:
+            return self.convert_slowly(chunk, facts, carry, now_ms)
+        encoding = carry.encoding or "utf-8"
+        data = chunk.data
+        if not ends_line(data, encoding) or (len(newline_of(encoding)) == 1 and b"\0" in data):
+            return self.convert_slowly(chunk, facts, carry, now_ms)
+        try:
+            text = data.decode(encoding)
+            if "\r" in text:
+                text = text.replace("\r\n", "\n")
+            if self._compiled:
+                return self._loop(facts).run(text[:-1], facts, carry, now_ms)
+            return self._one_by_one(text[:-1], facts, carry, now_ms)
+        except (UnicodeDecodeError, Slow):
+            return self.convert_slowly(chunk, facts, carry, now_ms)
+
+    def convert_slowly(
+        self, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int, budget: MatchBudget | None = None
+    ) -> Encoded:
+        """Return the same from the reference reader; *budget* is entered around each record's matching."""
+        return encode_reading(self.reference.read(chunk, facts, carry, now_ms, budget))
+
+    def _loop(self, facts: FileFacts) -> LineLoop:
+        names = tuple(facts.attributes)
+        loop = self._loops.get(names)
+        if loop is None:
+            loop = self._loops[names] = LineLoop(self._rules, self._splitter, names, self._longest, Slow)
+        return loop
+
+    def _one_by_one(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
+        """Build event after event; for formats whose keys are not known before."""
+        rules, limits = self._rules, self.rule.limits
+        container = self.rule.format in CONTAINERS
+        state = rules.state(facts, carry, now_ms, outer=container)
+        if self.rule.too_old is TooOld.DEAD_LETTER and carry.stamp_ms is not None:
+            state.last = state.last
+        events: list[Event] = []
+        if container:
+            units = [(m.text, m.outer) for m in messages(text.split("\n"), self.rule.format)]
+            longest = max((len(unit[0]) for unit in units), default=0)
+        else:
+            records = self._splitter.split(text)
+            units = [(record, None) for record in records]
+            longest = max(map(len, records), default=0)
+        if longest * (1 if text.isascii() else 4) > limits.content_bytes:
+            raise Slow
+        for record, outer in units:
+            try:
+                events.append(rules.build(record, state, outer))
+            except Withheld as verdict:
+                if verdict.refused:
+                    raise Slow from None
+                state.leave_out(verdict.reason)
+        return _encoded(events, state, carry)
+
+
+def _encoded(events: list[Event], state: ChunkState, carry: Carry) -> Encoded:
+    return Encoded(
+        json=memoryview(_encode(events))[1:-1] if events else b"",
+        events=len(events),
+        records=len(events),
+        carry=carry_after(state, carry),
+        filtered=state.filtered,
+        oldest_ms=oldest_of(state),
+        trimmed=state.trimmed,
+        restamped=state.restamped,
+        unparsed=state.unparsed,
+        pattern_timeouts=state.pattern_timeouts,
+    )
+
+
+def encode_reading(reading: Reading) -> Encoded:
+    """Return a reading with its events as JSON."""
+    events = [produced.event for produced in reading.produced]
+    return Encoded(
+        json=memoryview(_encode(events))[1:-1] if events else b"",
+        events=len(events),
+        records=reading.records,
+        carry=reading.carry,
+        parts=reading.parts,
+        filtered=reading.filtered,
+        refused=reading.refused,
+        oldest_ms=reading.oldest_ms,
+        trimmed=reading.trimmed,
+        bad_bytes=reading.bad_bytes,
+        nul_bytes=reading.nul_bytes,
+        restamped=reading.restamped,
+        unparsed=reading.unparsed,
+        pattern_timeouts=reading.pattern_timeouts,
+    )
+
+
+def compile_rule(rule: Rule) -> Converter:
+    """Return the converter for *rule*; its patterns are known to compile."""
+    return Converter(rule)

@@ -1,0 +1,282 @@
+"""What a scan means for the files that are followed: continued, rotated, truncated, copied, new, gone.
+
+Pure. In two steps, so that it does no I/O: `questions` says which bytes of
+which seen files it needs, `decide` is given them. Rules, and why:
+
+- An inode that is open cannot be used again by another file, so the same
+  inode is the same file; shorter than what was read, or with other bytes
+  before the read offset, it was truncated.
+- An inode that is not open proves nothing: head and guard must fit.
+- A file with an unknown inode whose name is a rotated form of a truncated
+  one's, with its head and its guard, is the copy that copy-truncate made: it
+  is read on from the old offset. Of a file that is not truncated (yet), such a
+  copy waits a few scans.
+- Of unmatched siblings only those are read that were written after our last
+  look at a file that has since been rotated: the rotations we slept through.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, Guard, Head
+from shipper.core.model import FileKey
+from shipper.core.rotation_names import is_rotated_name
+
+WAIT_SCANS: Final = 5
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A followed generation, as it stood before the scan.
+
+    Attributes:
+        offset: Up to where it was read.
+        guard: Of the bytes before *offset*.
+        open: A descriptor is held.
+        orphan: Its file was truncated or is gone; a copy may hold the rest.
+        suspect: A read found other bytes than expected before the offset, or a shorter file.
+    """
+
+    key: FileKey
+    source: str
+    path: str
+    device: int
+    inode: int
+    head: Head
+    guard: Guard
+    offset: int
+    size: int
+    mtime_ns: int
+    open: bool = False
+    orphan: bool = False
+    suspect: bool = False
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A regular file that the scan met.
+
+    Attributes:
+        source: Index of the first source that matches it; None for a sibling of a followed file.
+        pattern: The pattern that matched.
+    """
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    source: int | None
+    pattern: str = ""
+
+
+class Question(NamedTuple):
+    """Bytes that `decide` needs: the first HEAD_BYTES, and those before *offset*."""
+
+    path: str
+    offset: int
+    guard_length: int
+
+
+class Answer(NamedTuple):
+    """What stands there; None where it cannot be read."""
+
+    first: bytes
+    before: bytes
+
+
+Answers = Mapping[Question, Answer | None]
+
+
+class Do(enum.Enum):
+    """What to do with a file."""
+
+    START = "start"
+    CONTINUE = "continue"
+    RENAMED = "renamed"
+    TRUNCATED = "truncated"
+    ADOPT = "adopt"
+    DRAIN = "drain"
+    GONE = "gone"
+    WAIT = "wait"
+
+
+class Decision(NamedTuple):
+    """One verdict, with its evidence in words for the file's history.
+
+    Attributes:
+        known: The generation that it is about; None for a new file.
+        seen: The file on disk; None where there is none any more.
+        live: Whether it stands under a matched name (and is not only being finished).
+        after: Generations that must be read to their end before this one.
+    """
+
+    do: Do
+    known: Known | None
+    seen: Seen | None
+    evidence: str
+    live: bool = True
+    after: tuple[FileKey, ...] = ()
+
+
+def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
+    """Return what must be read for `decide`."""
+    by_inode = {(k.device, k.inode): k for k in known if not k.orphan}
+    asked: list[Question] = []
+    for file in seen:
+        same = by_inode.get((file.device, file.inode))
+        if same is not None and _must_be_checked(same, file):
+            asked.append(_question(file, same))
+        elif same is None:
+            asked += [_question(file, other) for other in known if _may_be_copy(file, other)]
+    return list(dict.fromkeys(asked))
+
+
+def decide(
+    known: Sequence[Known], seen: Sequence[Seen], answers: Answers, waited: Mapping[str, int], *, first_look: bool = False
+) -> list[Decision]:
+    """Return what to do, in the order in which the files should be read.
+
+    Args:
+        known: Every followed generation.
+        seen: Every file that the scan met, each inode once.
+        answers: To `questions` of the same files.
+        waited: For how many scans a path has waited already.
+        first_look: The agent has just started: what it knows is from before.
+    """
+    del first_look
+    by_inode = {(k.device, k.inode): k for k in known if not k.orphan}
+    decisions: list[Decision] = []
+    met: set[FileKey] = set()
+    strangers: list[Seen] = []
+    orphans = [k for k in known if k.orphan]
+    rotated: list[Known] = []
+    for file in seen:
+        same = by_inode.get((file.device, file.inode))
+        if same is None:
+            strangers.append(file)
+            continue
+        met.add(same.key)
+        decision = _same_inode(same, file, answers)
+        decisions.append(decision)
+        if decision.do is Do.TRUNCATED:
+            orphans.append(same)
+            rotated.append(same)
+        elif decision.do is Do.RENAMED:
+            rotated.append(same)
+    for gone in [k for k in known if not k.orphan and k.key not in met]:
+        rotated.append(gone)
+        if gone.open:
+            decisions.append(Decision(Do.DRAIN, gone, None, "its name is gone, the descriptor is still ours", live=False))
+        else:
+            orphans.append(gone)
+            decisions.append(Decision(Do.GONE, gone, None, f"no file has inode {gone.inode} any more", live=False))
+    return _order(decisions + _strangers(strangers, orphans, rotated, known, answers, waited))
+
+
+def _must_be_checked(known: Known, file: Seen) -> bool:
+    """Return whether the same inode proves too little: it was not held open, and something changed."""
+    changed = (file.path, file.size, file.mtime_ns) != (known.path, known.size, known.mtime_ns)
+    return known.suspect or (not known.open and changed)
+
+
+def _question(file: Seen, known: Known) -> Question:
+    return Question(file.path, known.offset, known.guard.length)
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _is_sibling(file: Seen, known: Known) -> bool:
+    return _directory(file.path) == _directory(known.path) and is_rotated_name(
+        file.path.rpartition("/")[2], known.path.rpartition("/")[2]
+    )
+
+
+def _may_be_copy(file: Seen, known: Known) -> bool:
+    return known.head.length > 0 and _is_sibling(file, known)
+
+
+def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
+    live = file.source is not None
+    moved = file.path != known.path
+    if file.size < known.offset:
+        return Decision(Do.TRUNCATED, known, file, f"{file.size} bytes, {known.offset} were read", live)
+    if _must_be_checked(known, file):
+        answer = answers.get(_question(file, known))
+        if answer is None:
+            return Decision(Do.WAIT, known, file, "it cannot be read just now", live)
+        if not known.head.fits(answer.first):
+            return Decision(Do.TRUNCATED, known, file, "it begins with other bytes than before", live)
+        if not known.guard.fits(answer.before):
+            return Decision(Do.TRUNCATED, known, file, f"other bytes stand before offset {known.offset}", live)
+    if moved:
+        return Decision(Do.RENAMED, known, file, f"inode {file.inode} was at {known.path}", live)
+    return Decision(Do.CONTINUE, known, file, f"inode {file.inode}, offset {known.offset}", live)
+
+
+def _strangers(
+    strangers: Iterable[Seen],
+    orphans: list[Known],
+    rotated: list[Known],
+    known: Sequence[Known],
+    answers: Answers,
+    waited: Mapping[str, int],
+) -> list[Decision]:
+    decisions: list[Decision] = []
+    adopted: set[FileKey] = set()
+    for file in sorted(strangers, key=lambda f: (f.mtime_ns, f.path)):
+        live = file.source is not None
+        copies = [o for o in orphans if o.key not in adopted and _is_copy(file, o, answers)]
+        if copies:
+            orphan = max(copies, key=lambda o: (o.offset, o.key))
+            adopted.add(orphan.key)
+            decisions.append(
+                Decision(Do.ADOPT, orphan, file, f"copy of {orphan.path}: same head, same bytes before {orphan.offset}", False)
+            )
+            continue
+        if waited.get(file.path, 0) < WAIT_SCANS and any(
+            not k.orphan and k not in orphans and _begins_alike(file, k, answers) for k in known if _may_be_copy(file, k)
+        ):
+            decisions.append(Decision(Do.WAIT, None, file, "it begins like a file beside it: a copy may be under way", live))
+            continue
+        if live:
+            decisions.append(Decision(Do.START, None, file, f"inode {file.inode} is new", live))
+            continue
+        missed = [k for k in rotated if _is_sibling(file, k) and file.mtime_ns >= k.mtime_ns and file.size]
+        if missed:
+            decisions.append(
+                Decision(Do.START, None, file, f"rotated from {missed[0].path} while nobody looked", live=False)
+            )
+    return decisions
+
+
+def _is_copy(file: Seen, known: Known, answers: Answers) -> bool:
+    if not _may_be_copy(file, known) or file.size < known.offset:
+        return False
+    answer = answers.get(_question(file, known))
+    return answer is not None and known.head.fits(answer.first) and known.guard.fits(answer.before)
+
+
+def _begins_alike(file: Seen, known: Known, answers: Answers) -> bool:
+    answer = answers.get(_question(file, known))
+    if answer is None:
+        return False
+    if file.size >= known.offset:
+        return known.head.fits(answer.first) and known.guard.fits(answer.before)
+    return len(answer.first) < HEAD_BYTES or known.head.fits(answer.first)
+
+
+def _order(decisions: list[Decision]) -> list[Decision]:
+    """Put what is only finished before what is live, the oldest first; a live file waits for its rotated siblings."""
+    finishing = sorted(
+        (d for d in decisions if not d.live), key=lambda d: (d.seen.mtime_ns if d.seen else 0, d.known.key if d.known else FileKey(0, 0))
+    )
+    return finishing + [d for d in decisions if d.live]
+
+
+__all__ = ["GUARD_BYTES", "Answer", "Decision", "Do", "Known", "Question", "Seen", "decide", "questions"]

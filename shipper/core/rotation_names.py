@@ -1,0 +1,58 @@
+"""Whether a name looks like the rotated form of another: app.log.1, app.log-20261123, app-2026-11-23.log.
+
+Only evidence: what a file really is, its inode, head and guard say. The forms
+are those of logrotate (numbers, dateext with its usual formats, `extension`),
+log4j and logback file patterns, Python's TimedRotatingFileHandler, lumberjack.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+from functools import lru_cache
+from typing import Final
+
+COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z")
+
+_CLOCK: Final = r"[-_T.]?\d\d(?:[-_:.h]?\d\d(?:[-_:.m]?\d\d(?:[.,]\d{1,9})?)?)?(?:Z|[+-]\d{4})?"
+_STAMP: Final = (
+    rf"(?:\d{{4}}-\d\d-\d\d(?:{_CLOCK})?|\d{{4}}_\d\d_\d\d(?:{_CLOCK})?|\d{{2}}-\d\d-\d{{4}}(?:{_CLOCK})?"
+    rf"|\d{{8}}(?:{_CLOCK})?|\d{{4}}-\d\d|\d{{10}}|\d{{13}}|\d{{1,6}}|old|prev|previous|bak)"
+)
+_ONE_MARK: Final = re.compile(rf"(?s:(.+))[-_.]{_STAMP}")
+_EXTENSION: Final = re.compile(r"(?s:(.+))(\.[A-Za-z][A-Za-z_]{1,9})")
+_MOST_MARKS: Final = 4
+
+
+@lru_cache(maxsize=16_384)
+def live_names(name: str) -> frozenset[str]:
+    """Return the names of which *name* may be a rotated form; none for a compressed one."""
+    if name.endswith(COMPRESSED):
+        return frozenset()
+    found = set[str]()
+    fresh = {name}
+    for _ in range(_MOST_MARKS):
+        fresh = {shorter for longer in fresh for shorter in _without_mark(longer)} - found
+        found |= fresh
+    return frozenset(found - {name})
+
+
+def _without_mark(name: str) -> set[str]:
+    found = set[str]()
+    if match := _ONE_MARK.fullmatch(name):
+        found.add(match[1])
+    if (parts := _EXTENSION.fullmatch(name)) and (match := _ONE_MARK.fullmatch(parts[1])):
+        found.add(match[1] + parts[2])
+    return found
+
+
+def is_rotated_name(name: str, of: str) -> bool:
+    """Return whether file *name* may be a rotated *of*, in the same directory."""
+    return of in live_names(name)
+
+
+def lineage_of(path: str, known_paths: Container[str]) -> str:
+    """Return the path of the live file that *path* belongs to: the shortest of *known_paths* it can stem from, else itself."""
+    directory, slash, name = path.rpartition("/")
+    stems = [directory + slash + stem for stem in live_names(name) if directory + slash + stem in known_paths]
+    return min(stems, key=lambda stem: (len(stem), stem), default=path)

@@ -1,0 +1,112 @@
+"""Layouts of time stamps, compiled to patterns whose groups say which part is which.
+
+A format is strptime text, or one of the named layouts. Names of months and
+days are English whatever the locale, because log files are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MONTHS: Final = {
+    name: number
+    for number, names in enumerate(
+        ("jan january", "feb february", "mar march", "apr april", "may", "jun june", "jul july", "aug august",
+         "sep sept september", "oct october", "nov november", "dec december"), 1,
+    )
+    for name in names.split()
+}  # fmt: skip
+DAYS: Final = {
+    name: number
+    for number, names in enumerate(
+        ("mon monday", "tue tues tuesday", "wed wednesday", "thu thur thurs thursday", "fri friday",
+         "sat saturday", "sun sunday"),
+    )
+    for name in names.split()
+}  # fmt: skip
+
+_ZONE: Final = r"(?P<zone>[Zz]|(?:UTC|GMT|Z)?[+-]\d\d?(?::?\d\d)?|[A-Za-z]{2,5}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
+_FRACTION: Final = r"(?P<point>[.,:])(?P<f>\d{1,9})"
+_DIRECTIVES: Final = {
+    "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d\d)", "m": r"(?P<m>\d\d?)", "d": r"(?P<d>[ \d]?\d)", "e": r"(?P<d>[ \d]?\d)",
+    "H": r"(?P<H>[ \d]?\d)", "I": r"(?P<I>[ \d]?\d)", "M": r"(?P<M>\d\d)", "S": r"(?P<S>\d\d)",
+    "b": r"(?P<b>[A-Za-z]{3,9})", "B": r"(?P<b>[A-Za-z]{3,9})", "h": r"(?P<b>[A-Za-z]{3,9})",
+    "a": r"(?P<a>[A-Za-z]{3,9})", "A": r"(?P<a>[A-Za-z]{3,9})", "p": r"(?P<p>[AaPp]\.?[Mm]\.?)",
+    "f": r"(?P<f>\d{1,9})", "z": _ZONE, "Z": _ZONE, "T": r"(?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)",
+    "F": r"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)", "D": r"(?P<m>\d\d)/(?P<d>\d\d)/(?P<y>\d\d)",
+    "s": r"(?P<epoch>\d{1,12})", "%": "%", "n": r"\s", "t": r"\s",
+}  # fmt: skip
+
+EPOCH_DIVISORS: Final = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9, "epoch": 0}
+NAMED: Final = {
+    "rfc3339": rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)[Tt ](?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)(?:{_FRACTION})? ?{_ZONE}?",
+    "rfc3164": (
+        rf"(?P<b>[A-Za-z]{{3}}) {{1,2}}(?P<d>\d\d?)(?: (?P<Y>\d{{4}}))? (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)(?:{_FRACTION})?"
+        rf"(?: {_ZONE})?"
+    ),
+    **{name: r"(?P<epoch>-?\d{1,20})(?:(?P<point>\.)(?P<f>\d{1,9}))?" for name in EPOCH_DIVISORS},
+}
+
+ALL: Final = (
+    "rfc3339",
+    "rfc3164",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y-%m-%d-%H.%M.%S",
+    "%m/%d/%Y, %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%Y %b %d %H:%M:%S",
+    "%d-%b-%Y %H:%M:%S",
+    "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S.%f %Y",
+    "%a %b %d %H:%M:%S %Z %Y",
+    "%a, %d %b %Y %H:%M:%S",
+    "%b %d, %Y %I:%M:%S %p",
+    "%b %d %Y %H:%M:%S",
+    "%d %b %H:%M:%S",
+    "%y/%m/%d %H:%M:%S",
+    "%y%m%d %H:%M:%S",
+    "%m%d %H:%M:%S",
+    "%m-%d %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %H:%M:%S",
+    "%Y%m%d %H:%M:%S",
+    "%Y%m%dT%H%M%S",
+    "epoch",
+)
+"""Every layout that the reference page's tables name, the surest first."""
+
+
+def compile_format(text: str) -> re.Pattern[str]:
+    """Return the pattern for a format; it matches a whole stamp.
+
+    Raises:
+        ValueError: An unknown directive, or one part twice.
+    """
+    if text in NAMED:
+        return re.compile(NAMED[text])
+    parts: list[str] = []
+    rest = iter(text)
+    for character in rest:
+        if character == "%":
+            directive = next(rest, "")
+            if directive not in _DIRECTIVES:
+                raise ValueError(f"unknown directive '%{directive}' in time format {text!r}")
+            parts.append(_DIRECTIVES[directive])
+        elif character.isspace():
+            parts.append(r"\s{1,2}")
+        else:
+            parts.append(re.escape(character))
+    pattern = "".join(parts)
+    if "(?P<f>" in pattern:
+        pattern = re.sub(r"(\\\.|,|:)\(\?P<f>\\d\{1,9\}\)", lambda m: f"(?P<point>{m[1]})(?P<f>\\\\d{{1,9}})".replace("\\\\", "\\"), pattern)
+    elif "(?P<S>" in pattern:
+        pattern = pattern.replace(r"(?P<S>\d\d)", rf"(?P<S>\d\d)(?:{_FRACTION})?")
+    if "(?P<zone>" not in pattern and "(?P<epoch>" not in pattern:
+        pattern += rf"(?: ?{_ZONE})?"
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"time format {text!r}: {error}") from None

@@ -1,0 +1,78 @@
+"""Offsets that are safe to save.
+
+Acks arrive in any order; files are read in one. This keeps, for one
+generation of a file, the greatest offset below which everything is acked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from shipper.core.model import Carry
+
+
+class Safe(NamedTuple):
+    """Where reading would begin again after a crash.
+
+    Attributes:
+        offset: Everything below is settled.
+        carry: What the chunk that begins there must know.
+        tail: The last bytes before *offset*, for the frontier guard; empty when nothing was acked yet.
+    """
+
+    offset: int
+    carry: Carry
+    tail: bytes
+
+
+class Ticket:
+    """One tracked chunk; ack it once."""
+
+    __slots__ = ("done", "end")
+
+    def __init__(self, end: Safe) -> None:
+        self.end = end
+        self.done = False
+
+
+class Watermark:
+    """The chunks of one generation, in file order; owned by the tailer."""
+
+    def __init__(self, start: int, carry: Carry) -> None:
+        """Everything below *start* is settled already."""
+        self.safe = Safe(start, carry, b"")
+        self._open: deque[Ticket] = deque()
+
+    @property
+    def pending(self) -> int:
+        """Chunks that were tracked and are not below the safe offset."""
+        return len(self._open)
+
+    def track(self, end: int, carry: Carry, tail: bytes) -> Ticket:
+        """Note that a chunk up to *end* is on its way.
+
+        Raises:
+            ValueError: *end* is below an earlier one.
+        """
+        last = self._open[-1].end.offset if self._open else self.safe.offset
+        if end < last:
+            raise ValueError(f"a chunk that ends at {end} was tracked after one that ends at {last}")
+        ticket = Ticket(Safe(end, carry, tail))
+        self._open.append(ticket)
+        return ticket
+
+    def ack(self, ticket: Ticket) -> bool:
+        """Settle a chunk; return whether the safe offset moved.
+
+        Raises:
+            ValueError: It was acked before.
+        """
+        if ticket.done:
+            raise ValueError("a chunk was acked twice")
+        ticket.done = True
+        moved = False
+        while self._open and self._open[0].done:
+            self.safe = self._open.popleft().end
+            moved = True
+        return moved

@@ -1,0 +1,315 @@
+"""The agent: everything put together, started, run and stopped.
+
+An unexpected error of any task stops the agent with a non-zero exit: half
+alive is worse than restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import resource
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from typing import Final, TypeVar
+
+from shipper.adapters.control import ControlServer, Handler
+from shipper.adapters.dead_letters import DeadLetters
+from shipper.adapters.discovery import Discovery, Wanted
+from shipper.adapters.http_output import HttpOutput
+from shipper.adapters.offsets import OffsetStore
+from shipper.adapters.offsets_thread import OffsetThread
+from shipper.adapters.watch import Watcher
+from shipper.config import Config, load_presets, rules
+from shipper.core.batch import BatchLimits
+from shipper.core.model import FileKey
+from shipper.pipeline.census import Census
+from shipper.pipeline.committer import Committer
+from shipper.pipeline.embedded import EmbeddedEndpoint
+from shipper.pipeline.following import Following
+from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.progress import Progress
+from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.sender import Sender
+from shipper.pipeline.state_commands import StateCommands, open_state
+from shipper.pipeline.state_replay import Replayer
+from shipper.pipeline.tailer import Clock, Tailer
+from shipper.pipeline.totals import Totals, total
+
+DRAIN_SECONDS: Final = 10.0
+BACKUP_SECONDS: Final = 600.0
+T = TypeVar("T")
+
+
+def wall_clock_ms() -> int:
+    """Return the wall clock in milliseconds; nothing waits on it."""
+    return time.time_ns() // 1_000_000
+
+
+class Agent:
+    """One run over one configuration; owns every part."""
+
+    def __init__(self, config: Config, journal: Journal, *, watching: bool = True) -> None:
+        """Build nothing yet: `start` does, on the event loop and the main thread. *watching* off: scans alone."""
+        self._config = config
+        self._journal = journal
+        self._watching = watching
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stop_asked = asyncio.Event()
+        self._backed_up = 0
+
+    # -- starting ----------------------------------------------------------------------------------
+
+    async def start(self, *, following: bool = True) -> None:
+        """Open the state, serve the endpoint where configured, take up every file.
+
+        Raises:
+            StateError: The state directory is held by another agent, or damaged.
+        """
+        config, journal = self._config, self._journal
+        _raise_descriptor_limit()
+        self._offsets, self._letters = await open_state(
+            config.state_dir, config.dead_letters.max_bytes, config.dead_letters.when_full, now_ms=wall_clock_ms()
+        )
+        if self._offsets.recovered:
+            journal.say("state_recovered", detail=self._offsets.recovered)
+        await self._serve_endpoint()
+        self._guard = MatchGuard()
+        self._committer = Committer(self._offsets, journal, wall_clock_ms)
+        self._output = self._make_output()
+        self._sender = self._make_sender()
+        self._tailer = Tailer(
+            self._sender, self._committer, self._guard, journal, Clock(wall_clock_ms, time.monotonic),
+            budget_bytes=config.limits.memory_bytes // 2, open_files=config.limits.open_files,
+        )  # fmt: skip
+        presets = load_presets(config.preset_dirs)
+        host = socket.gethostname()
+        readings = [SourceReading(rules(config, source, presets, host), source.rate_limit_bytes) for source in config.sources]
+        self._census = Census(
+            config.sources, readings, self._discovery(), self._tailer, self._committer, self._offsets, journal,
+            wall_clock_ms,
+        )  # fmt: skip
+        self._census.take_up(await self._offsets.run(OffsetStore.load))
+        self._watcher = Watcher(config.state_dir, self._wake_threadsafe) if self._watching and following else None
+        self.following = Following(self._tailer, self._census, self._watcher, journal, config.limits.scan_seconds)
+        self._spawn(self._sender.run(), self._committer.run(), self._back_up())
+        if following:
+            self._control = ControlServer(config.state_dir, self._handlers())
+            await self._control.start()
+            self._spawn(self._control.failed(), self.following.run())
+            journal.say("agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url)
+
+    async def _serve_endpoint(self) -> None:
+        config = self._config
+        self._embedded: EmbeddedEndpoint | None = None
+        if config.endpoint.embedded:
+            embedded = EmbeddedEndpoint(
+                config.endpoint.port, config.state_dir / "endpoint", config.endpoint.profile, self._journal
+            )
+            if await embedded.start():
+                self._embedded = embedded
+                self._spawn(embedded.watch())
+
+    def _make_output(self) -> HttpOutput:
+        endpoint = self._config.endpoint
+        return HttpOutput(
+            endpoint.url,
+            loopback=endpoint.is_loopback,
+            authorization=endpoint.authorization,
+            compress=endpoint.compresses,
+            connect_timeout_seconds=endpoint.connect_timeout_seconds,
+            timeout_seconds=endpoint.timeout_seconds,
+            connections=endpoint.concurrency,
+        )
+
+    def _make_sender(self) -> Sender:
+        endpoint = self._config.endpoint
+        return Sender(
+            self._output,
+            BatchLimits(
+                endpoint.target_request_bytes,
+                endpoint.flush_interval_seconds,
+                endpoint.max_request_bytes,
+                endpoint.max_request_events,
+                endpoint.concurrency,
+            ),
+            now_ms=wall_clock_ms,
+            monotonic=time.monotonic,
+            jitter=random.random,
+            on_settled=lambda portion, settlement: self._tailer.settled(portion, settlement),
+            say=self._journal.say,
+            retry_initial_seconds=endpoint.retry.initial_seconds,
+            retry_max_seconds=endpoint.retry.max_seconds,
+        )
+
+    def _discovery(self) -> Discovery:
+        wanted = [
+            Wanted(
+                source.paths,
+                source.exclude,
+                source.binary == "always",
+                None if source.ignore_older_seconds is None else int(source.ignore_older_seconds * 1e9),
+            )
+            for source in self._config.sources
+        ]
+        return Discovery(wanted, own=[str(self._config.state_dir)])
+
+    def _handlers(self) -> dict[str, Handler]:
+        endpoint = self._config.endpoint
+        replayer = Replayer(endpoint.url, endpoint.token, endpoint.timeout_seconds, wall_clock_ms)
+        commands = StateCommands(
+            self._offsets, self._letters, wall_clock_ms,
+            on_changing=self._detach, on_changed=self._seat_anew, replay=replayer,
+        )  # fmt: skip
+        return commands.handlers()
+
+    # -- running -------------------------------------------------------------------------------------
+
+    async def run(self, progress: Progress) -> None:
+        """Follow until SIGTERM or SIGINT; then drain, save and stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop_asked.set)
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: self._journal.say("reload_refused", hint="restart the agent to read agent.yaml again")
+        )
+        await self.start()
+        if progress.shown:
+            self._spawn(self._show_progress(progress))
+        try:
+            await self._guarded(self._stop_asked.wait())
+        finally:
+            progress.close()
+            drained = await self.stop(DRAIN_SECONDS)
+            self._journal.say("agent_stopped", drained=drained, **_figures(self.totals()))
+
+    async def run_once(self, patience: float | None) -> Totals:
+        """Read every source to its end, wait for the last acknowledgement (*patience* seconds at most), stop."""
+        await self.start(following=False)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._guarded(self._ship_everything())
+        finally:
+            await self.stop(0)
+        return self.totals()
+
+    async def _ship_everything(self) -> None:
+        await self.following.read_to_end()
+        await self._sender.drain(None)
+        while not await self._committer.save():
+            await asyncio.sleep(0.2)
+
+    async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> bool:
+        """Stop reading, wait for what is on its way, save, close; return whether everything was settled."""
+        if self._watching and getattr(self, "_watcher", None) is not None and self._watcher is not None:
+            self._watcher.stop()
+        control = getattr(self, "_control", None)
+        if control is not None:
+            await control.stop()
+        self.following.stopping = True
+        drained = await self._sender.drain(drain_seconds) if drain_seconds else self._sender.held_bytes == 0
+        await self._committer.save()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._output.close()
+        await self._committer.save()
+        if not self._committer.failing:
+            await self._offsets.run(OffsetStore.backup)
+        await self._offsets.close()
+        for followed in list(self._tailer.followed.values()):
+            if followed.file is not None:
+                followed.file.close()
+        self._guard.close()
+        if self._embedded is not None:
+            await self._embedded.stop()
+        return drained
+
+    async def scanned(self, scans: int) -> None:
+        """Wait for *scans* further scans."""
+        target = self._census.scans + scans
+        while self._census.scans < target:
+            await asyncio.sleep(0.01)
+
+    def totals(self) -> Totals:
+        """Return what became of every record since the start."""
+        counts = Counter(self._tailer.counters)
+        counts["pending"] = self._tailer.pending_records
+        return total(counts, len({followed.key.file_id for followed in self._tailer.followed.values()}))
+
+    # -- the control socket's hooks ------------------------------------------------------------------
+
+    async def _detach(self, keys: Sequence[FileKey]) -> None:
+        """Stop following *keys*, so that their rows can change under us."""
+        await self._committer.save()
+        for key in keys:
+            followed = self._tailer.followed.get(key)
+            if followed is not None:
+                followed.detached = True
+                self._tailer.remove(followed)
+                self._committer.release(key)
+
+    async def _seat_anew(self, keys: Sequence[FileKey]) -> None:
+        """Follow *keys* again, from where their rows stand now."""
+        lives = await self._offsets.run(OffsetStore.load)
+        self._census.take_up([life for life in lives if life.key in set(keys)])
+        self.following.scan_soon()
+
+    # -- tasks -----------------------------------------------------------------------------------------
+
+    def _spawn(self, *coroutines: Coroutine[object, object, None]) -> None:
+        self._tasks += [asyncio.create_task(coroutine) for coroutine in coroutines]
+
+    async def _guarded(self, work: Coroutine[object, object, T]) -> None:
+        """Wait for *work*, or for the first task that ends, which none should."""
+        mine = asyncio.ensure_future(work)
+        try:
+            done, _ = await asyncio.wait({mine, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            mine.cancel()
+            raise
+        for task in done:
+            task.result()
+        mine.cancel()
+
+    async def _back_up(self) -> None:
+        while True:
+            await asyncio.sleep(BACKUP_SECONDS)
+            if self._committer.rounds != self._backed_up:
+                self._backed_up = self._committer.rounds
+                await self._offsets.run(OffsetStore.backup)
+
+    async def _show_progress(self, progress: Progress) -> None:
+        while True:
+            health = self._sender.health
+            waiting = "" if health.state in ("answering", "unknown") else f"endpoint {health.state}: {health.message}"
+            progress.update(self.totals(), self._tailer.lag_bytes, waiting, time.monotonic())
+            await asyncio.sleep(1.0)
+
+    def _wake_threadsafe(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has closed while the observer still had something to say
+            self._loop.call_soon_threadsafe(self._tailer.wake.set)
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return self._tasks[0].get_loop()
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+
+
+def _figures(totals: Totals) -> dict[str, int]:
+    return {"read": totals.read, "acked": totals.acked, "pending": totals.pending}
+
+
+__all__ = ["Agent", "DeadLetters", "OffsetThread"]

@@ -1,0 +1,254 @@
+"""One followed generation of a file: where reading stands, and what is safe.
+
+Every field is written by the tailer. Three offsets matter: `read_offset`
+(bytes handed to the framer), `chunk_end` (converted and offered to the
+sender), and the watermark (everything below is acked, filtered or among the
+dead letters). Only the last one is ever saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+import msgspec
+
+from shipper.adapters.files import OpenFile, Turn
+from shipper.adapters.offsets import Life, LifeState
+from shipper.core.converter import Converter
+from shipper.core.framing import Framer
+from shipper.core.follow import Known
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, guard_of, head_of
+from shipper.core.model import Carry, Chunk, Encoded, FileFacts, FileKey
+from shipper.core.watermark import Ticket, Watermark
+from shipper.pipeline.reading import SourceReading
+
+PATTERN_TIMEOUTS_ALLOWED: Final = 3
+BYPASS_SECONDS: Final = 300.0
+
+_decode_carry = msgspec.json.Decoder(Carry)
+_encode_carry = msgspec.json.Encoder().encode
+
+
+class Followed:
+    """A file being read, and its row in the offset store."""
+
+    def __init__(
+        self, life: Life, reading: SourceReading, path_attributes: dict[str, str], *, lineage: int
+    ) -> None:
+        """Take up *life* at its saved offset; *lineage* names the stream whose order must hold."""
+        self.key = life.key
+        self.lineage = lineage
+        self.reading = reading
+        self.source = life.source
+        self.path = life.path
+        self.path_attributes = path_attributes
+        self.device, self.inode = life.device, life.inode
+        self.size, self.mtime_ns = life.size, life.mtime_ns
+        self.state = life.state
+        self.head = Head(life.head_length, life.head_digest) if life.head_length else NO_HEAD
+        self.born_ms = life.born_ms
+        self.counters: Counter[str] = Counter(life.counters)
+        self.file: OpenFile | None = None
+        self.ahead: asyncio.Future[Turn] | None = None
+        self.waits_for: set[FileKey] = set()
+        self.last_error: str | None = None
+        self.at_end = False
+        self.quiet_since = 0.0
+        self.timeouts = 0
+        self.bypassed_until = 0.0
+        self.rate_limit = reading.rate_limit
+        self.not_before = 0.0
+        self.detached = False
+        self.saved_offset = life.offset
+        self._seat(life.offset, _decode_carry.decode(life.carry) if life.carry else Carry())
+        self._guard = Guard(life.guard_length, life.guard_digest) if life.guard_length else NO_GUARD
+
+    def _seat(self, offset: int, carry: Carry) -> None:
+        self.carry = carry
+        self.watermark = Watermark(offset, carry)
+        self.converter: Converter | None = None
+        self.framer: Framer | None = None
+        self.read_offset = self.chunk_end = offset
+        self.tail = self.chunk_tail = b""
+
+    def rewind(self, offset: int, carry: Carry) -> None:
+        """Read again from *offset*; what is on its way is settled into the void."""
+        self._seat(offset, carry)
+        self._guard = NO_GUARD
+        self.ahead = None
+        self.at_end = False
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def guard(self) -> Guard:
+        """Digest of the last bytes before `read_offset`."""
+        return guard_of(self.tail) if self.tail else self._guard
+
+    @property
+    def open_bytes(self) -> int:
+        """Bytes that were read and belong to a record that is not complete."""
+        return self.framer.open_bytes if self.framer else 0
+
+    def settle_layout(self, head: bytes) -> None:
+        """Choose how the file is read, from *head*: its first bytes, or those at the offset where that is all we have."""
+        if self.framer is not None:
+            return
+        layout = self.carry.layout
+        if not (layout and self.reading.knows(layout)):
+            layout = self.reading.layout_of(head, self.carry.encoding)
+        self.converter = self.reading.converter(layout)
+        self.carry = msgspec.structs.replace(self.carry, layout=layout if self.reading.chooses else "")
+        self.framer = Framer(self.converter.rule, self.read_offset, self.carry)
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Take the bytes at `read_offset` and return the chunks that they complete."""
+        self.settle_layout(data)
+        if self.framer is None:
+            raise AssertionError("settle_layout makes the framer")
+        chunks = self.framer.feed(data)
+        self.read_offset += len(data)
+        self.tail = (self.tail + data)[-GUARD_BYTES:] if len(data) < GUARD_BYTES else data[-GUARD_BYTES:]
+        if self.framer.encoding != self.carry.encoding:
+            self.carry = msgspec.structs.replace(self.carry, encoding=self.framer.encoding)
+        return chunks
+
+    def close_record(self) -> list[Chunk]:
+        """Return what is held back as a record of its own."""
+        return self.framer.close() if self.framer else []
+
+    def facts(self) -> FileFacts:
+        """Return what a converter is told of the file."""
+        shown = self.path.encode("utf-8", "backslashreplace").decode("utf-8")
+        return FileFacts(
+            key=self.key,
+            path=shown,
+            name=shown.rpartition("/")[2],
+            mtime_ms=self.mtime_ns // 1_000_000,
+            attributes=self.path_attributes,
+        )
+
+    def converter_now(self, monotonic: float) -> Converter:
+        """Return the converter to use: the bypass while a runaway pattern is out of use."""
+        if self.bypassed_until > monotonic:
+            return self.reading.bypass()
+        if self.converter is None:
+            raise AssertionError("a chunk comes from feed, which settles the layout")
+        return self.converter
+
+    def track(self, chunk: Chunk, encoded: Encoded) -> Ticket:
+        """Note *chunk* as converted; the returned ticket is acked when it is settled."""
+        known = self.chunk_tail if chunk.start == self.chunk_end else b""
+        self.chunk_tail = (known + chunk.data[-GUARD_BYTES:])[-GUARD_BYTES:]
+        self.chunk_end = chunk.end
+        self.carry = encoded.carry
+        return self.watermark.track(chunk.end, encoded.carry, self.chunk_tail)
+
+    @property
+    def open_timeout(self) -> float:
+        """Seconds that the file must be quiet at its end before an open record is closed."""
+        rule = self.converter.rule if self.converter else self.reading.rule
+        return (rule.multiline.timeout_ms if rule.multiline else rule.open_line_timeout_ms) / 1000
+
+    @property
+    def head_complete(self) -> bool:
+        """Whether the fingerprint covers as much as it ever will."""
+        return self.head.length >= HEAD_BYTES
+
+    async def grow_head(self) -> None:
+        """Take the fingerprint anew where the file has grown."""
+        if self.file is not None and self.head.length < min(HEAD_BYTES, self.size):
+            self.head = head_of(await self.file.first())
+
+    def known(self, *, suspect: bool) -> Known:
+        """Return what a scan is judged by."""
+        guard = self.guard
+        return Known(
+            key=self.key,
+            source=self.source,
+            path=self.path,
+            device=self.device,
+            inode=self.inode,
+            head=self.head,
+            guard=guard,
+            offset=self.read_offset,
+            size=self.size,
+            mtime_ns=self.mtime_ns,
+            open=self.file is not None,
+            orphan=self.state is LifeState.ORPHAN,
+            suspect=suspect,
+        )
+
+    # -- the row ---------------------------------------------------------------------------------
+
+    def row(self, now_ms: int) -> Life:
+        """Return the row to save: the safe offset and what belongs to it."""
+        safe = self.watermark.safe
+        guard = guard_of(safe.tail) if safe.tail else self._guard
+        return Life(
+            file_id=self.key.file_id,
+            generation=self.key.generation,
+            source=self.source,
+            path=self.path,
+            device=self.device,
+            inode=self.inode,
+            head_length=self.head.length,
+            head_digest=self.head.digest,
+            guard_length=guard.length,
+            guard_digest=guard.digest,
+            offset=safe.offset,
+            size=self.size,
+            mtime_ns=self.mtime_ns,
+            state=self.state,
+            carry=_encode_carry(safe.carry),
+            born_ms=self.born_ms,
+            changed_ms=now_ms,
+            counters=dict(self.counters),
+        )
+
+    def saved(self, life: Life) -> None:
+        """*life* is durable."""
+        self.saved_offset = max(self.saved_offset, life.offset)
+
+    def count(self, encoded: Encoded) -> dict[str, int]:
+        """Add a converted chunk to the file's ledger; return what was added."""
+        counts = figures(encoded)
+        for name, count in counts.items():
+            self.counters[name] += count
+        return counts
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that were read or are known to be there, and are not safe yet."""
+        return max(self.size, self.read_offset) - self.watermark.safe.offset
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything that was seen of the file is safe and saved."""
+        return self.at_end and not self.open_bytes and self.saved_offset >= self.read_offset
+
+    @property
+    def live(self) -> bool:
+        """Whether the file is still written under its own name."""
+        return self.state is LifeState.FOLLOWING
+
+
+def figures(encoded: Encoded) -> dict[str, int]:
+    """Return the counters that a chunk adds to its file's ledger when it is converted."""
+    read = encoded.records + sum(encoded.filtered.values()) + len(encoded.refused)
+    counts = {
+        "read": read,
+        "parts": encoded.parts,
+        "trimmed": encoded.trimmed,
+        "bad_bytes": encoded.bad_bytes,
+        "nul_bytes": encoded.nul_bytes,
+        "restamped": encoded.restamped,
+        "unparsed": encoded.unparsed,
+        "pattern_timeouts": encoded.pattern_timeouts,
+    }
+    counts |= {f"filtered_{reason}": count for reason, count in encoded.filtered.items()}
+    for refused in encoded.refused:
+        counts[f"dead_{refused.reason}"] = counts.get(f"dead_{refused.reason}", 0) + 1
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,136 @@
+"""When to scan and when to read: the agent's main loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from shipper.adapters.watch import Watcher
+from shipper.pipeline.census import Census
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.tailer import Tailer
+
+STRETCH: Final = 6
+CANARY_SECONDS: Final = 60.0
+QUICKEST_SCAN_SECONDS: Final = 0.05
+SCAN_SHARE: Final = 10
+
+
+class Following:
+    """Owns the rhythm of scans and turns.
+
+    Attributes:
+        stopping: Set to end `run`'s reading; what was read goes on its way.
+    """
+
+    def __init__(
+        self, tailer: Tailer, census: Census, watcher: Watcher | None, journal: Journal, scan_seconds: float
+    ) -> None:
+        """Scan every *scan_seconds*, six times as seldom where events are known to arrive."""
+        self._tailer = tailer
+        self._census = census
+        self._watcher = watcher
+        self._journal = journal
+        self._scan_seconds = scan_seconds
+        self._next_scan = 0.0
+        self._scanned_at = 0.0
+        self._took = 0.0
+        self._wanted = True
+        self._next_canary = 0.0
+        self._proved = False
+        self.stopping = False
+
+    def scan_soon(self) -> None:
+        """Scan with the next turn of the loop."""
+        self._wanted = True
+        self._tailer.wake.set()
+
+    async def run(self) -> None:
+        """Scan and read for ever."""
+        if self._watcher is not None:
+            self._watcher.start()
+        tailer = self._tailer
+        while not self.stopping:
+            tailer.wake.clear()
+            self._hear()
+            await self._maybe_scan()
+            tailer.release_delayed()
+            tailer.close_quiet()
+            if tailer.can_turn:
+                await tailer.turn()
+                continue
+            await self._rest()
+        await asyncio.Event().wait()  # until cancelled: what was read is still being delivered
+
+    async def read_to_end(self) -> None:
+        """Read every file to its end, once, and close what is open there."""
+        tailer = self._tailer
+        await self._census.scan()
+        for last in (False, True):
+            while tailer.has_unread:
+                tailer.wake.clear()
+                tailer.release_delayed()
+                if tailer.can_turn:
+                    await tailer.turn()
+                else:
+                    await self._wait(0.2)
+            if tailer.suspects or not last:
+                await self._census.scan()
+        for followed in list(tailer.followed.values()):
+            tailer.close_record(followed)
+
+    # -- parts of a turn -----------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        watcher = self._watcher
+        if watcher is None:
+            return
+        changed, structure = watcher.take()
+        for path in changed:
+            followed = self._tailer.by_path.get(path)
+            if followed is not None:
+                self._tailer.look_at(followed)
+            elif path not in self._census.last.skipped:
+                self._wanted = True  # a file reached under another name, or one we do not know
+        self._wanted = self._wanted or structure
+        now = time.monotonic()
+        if now >= self._next_canary:
+            self._next_canary = now + CANARY_SECONDS
+            if not watcher.prove_alive():
+                self._wanted = True
+                self._journal.say("watcher_restarted", restarts=watcher.restarts)
+
+    async def _maybe_scan(self) -> None:
+        now = time.monotonic()
+        soon = self._wanted or bool(self._tailer.suspects)
+        earliest = self._scanned_at + max(QUICKEST_SCAN_SECONDS, self._took * SCAN_SHARE)
+        if not (now >= self._next_scan or (soon and now >= earliest)):
+            return
+        self._wanted = False
+        scan = await self._census.scan()
+        self._scanned_at = time.monotonic()
+        self._took = self._scanned_at - now
+        watcher = self._watcher
+        healthy = False
+        if watcher is not None:
+            if watcher.cover(scan.directories):
+                self._wanted = True  # what appeared between the listing and the watch
+            for directory, reason in watcher.polled.items():
+                self._journal.once("directory_polled", directory, directory=directory, reason=reason)
+            healthy = not watcher.polled
+        self._next_scan = self._scanned_at + self._scan_seconds * (STRETCH if healthy else 1)
+
+    async def _rest(self) -> None:
+        """Wait for news, the next scan, or the next record to close."""
+        times = [self._next_scan, *self._tailer.next_times()]
+        if self._wanted or self._tailer.suspects:
+            times.append(self._scanned_at + max(QUICKEST_SCAN_SECONDS, self._took * SCAN_SHARE))
+        await self._wait(max(min(times) - time.monotonic(), 0.0))
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._tailer.wake.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,339 @@
+"""Reads the followed files in turns, converts, and offers to the sender.
+
+One task does it all, so a file's state has one writer. Events of the watcher
+only choose what is read next and when the next scan comes; what is true is
+found by the scan (census.py) and by each read. Reading stops while the bytes
+that are on their way pass the budget: the log file is the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from shipper.adapters.files import OpenFile, Turn
+from shipper.adapters.offsets import LifeState
+from shipper.core.batch import Portion, Settlement
+from shipper.core.model import Chunk, Encoded, FileKey
+from shipper.core.watermark import Ticket, Watermark
+from shipper.errors import SourceError
+from shipper.pipeline.committer import Committer
+from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed
+from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.letters import letters_for
+from shipper.pipeline.sender import Sender
+
+READ_BYTES: Final = 256 * 1024
+HUNG_READ_SECONDS: Final = 10.0
+
+
+class Clock(NamedTuple):
+    """The two clocks; nothing waits on the wall clock."""
+
+    now_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+
+
+class Mark(NamedTuple):
+    """What a portion carries back to us: whose it is, and its place in that life's watermark."""
+
+    followed: Followed
+    watermark: Watermark
+    ticket: Ticket
+
+
+class Tailer:
+    """Owns the followed files.
+
+    Attributes:
+        counters: Sum over all files since the agent started.
+        pending_records: Records converted and not settled.
+        suspects: Files whose bytes did not fit what we knew: the next scan decides.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        committer: Committer,
+        guard: MatchGuard,
+        journal: Journal,
+        clock: Clock,
+        *,
+        budget_bytes: int,
+        open_files: int,
+    ) -> None:
+        """Read while less than *budget_bytes* are on their way; hold about *open_files* descriptors."""
+        self.followed: dict[FileKey, Followed] = {}
+        self.by_path: dict[str, Followed] = {}
+        self.counters: Counter[str] = Counter()
+        self.pending_records = 0
+        self.suspects: set[FileKey] = set()
+        self._sender = sender
+        self._committer = committer
+        self._guard = guard
+        self._journal = journal
+        self._clock = clock
+        self._budget_bytes = budget_bytes
+        self._ready: deque[Followed] = deque()
+        self._queued: set[FileKey] = set()
+        self._open: dict[FileKey, Followed] = {}
+        self._held: dict[FileKey, Followed] = {}
+        self._open_files = open_files
+        self._delayed: list[Followed] = []
+        self.wake = asyncio.Event()
+
+    # -- which file is next ----------------------------------------------------------------------
+
+    def add(self, followed: Followed) -> None:
+        """Follow one more file; its row is saved already."""
+        self.followed[followed.key] = followed
+        if followed.live:
+            self.by_path[followed.path] = followed
+        self.look_at(followed)
+
+    def remove(self, followed: Followed) -> None:
+        """Stop following a file."""
+        self.followed.pop(followed.key, None)
+        self._open.pop(followed.key, None)
+        self._held.pop(followed.key, None)
+        if self.by_path.get(followed.path) is followed:
+            del self.by_path[followed.path]
+        if followed.file is not None:
+            followed.file.close()
+            followed.file = None
+        for other in self.followed.values():
+            if followed.key in other.waits_for:
+                other.waits_for.discard(followed.key)
+                self.look_at(other)
+
+    def look_at(self, followed: Followed) -> None:
+        """Give *followed* a turn soon."""
+        if followed.key not in self._queued:
+            self._queued.add(followed.key)
+            self._ready.append(followed)
+            self.wake.set()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be read; said anew each time, so that no wake-up can be missed for ever."""
+        return self._sender.held_bytes < self._budget_bytes and self._committer.failing is None
+
+    @property
+    def can_turn(self) -> bool:
+        """Whether a turn would get something done."""
+        return bool(self._ready) and self.has_room
+
+    async def turn(self) -> None:
+        """Read one piece of the file whose turn it is."""
+        followed = self._ready.popleft()
+        self._queued.discard(followed.key)
+        if self.followed.get(followed.key) is not followed or followed.key in self.suspects:
+            return
+        if followed.not_before > self._clock.monotonic():
+            self._delayed.append(followed)
+            return
+        followed.waits_for &= {key for key in followed.waits_for if not self._is_read(key)}
+        if followed.waits_for or followed.state in (LifeState.ORPHAN, LifeState.DONE):
+            return
+        try:
+            self._hold_open(followed)
+            turn = await self._read(followed)
+        except SourceError as error:
+            self._unreadable(followed, error)
+            return
+        if turn is not None:
+            await self._take(followed, turn)
+
+    def _hold_open(self, followed: Followed) -> None:
+        """Open the file, and close the one that was read longest ago of those that are wholly safe."""
+        self._held.pop(followed.key, None)
+        self._held[followed.key] = followed
+        if followed.file is not None:
+            return
+        followed.file = OpenFile.open(followed.path, followed.device, followed.inode)
+        for idle in list(self._held.values())[: -self._open_files] if len(self._held) > self._open_files else []:
+            if idle.live and idle.finished and idle.file is not None and idle.ahead is None:
+                idle.file.close()
+                idle.file = None
+                del self._held[idle.key]
+
+    def _is_read(self, key: FileKey) -> bool:
+        older = self.followed.get(key)
+        return older is None or (older.at_end and not older.open_bytes)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    async def _read(self, followed: Followed) -> Turn | None:
+        """Return what the file holds at the read offset; None while a read hangs (a dead NFS server)."""
+        if followed.file is None:
+            return None
+        if followed.ahead is None:
+            followed.ahead = asyncio.ensure_future(
+                followed.file.read(followed.read_offset, READ_BYTES, followed.tail)
+            )
+        done, _ = await asyncio.wait({followed.ahead}, timeout=HUNG_READ_SECONDS)
+        if not done:
+            self._journal.once("read_hangs", followed.path, file=followed.path, seconds=HUNG_READ_SECONDS)
+            return None
+        ahead, followed.ahead = followed.ahead, None
+        return ahead.result()
+
+    async def _take(self, followed: Followed, turn: Turn) -> None:
+        if self._journal.over("file_unreadable", followed.path):
+            self._journal.say("file_readable_again", file=followed.path)
+        if not turn.guard_ok or turn.size_now < followed.read_offset:
+            self.suspects.add(followed.key)
+            self.wake.set()
+            return
+        followed.size, followed.mtime_ns = turn.size_now, turn.mtime_ns
+        followed.at_end = followed.read_offset + len(turn.data) >= turn.size_now
+        if turn.data:
+            await self._take_bytes(followed, turn.data)
+        if not followed.at_end:
+            self.look_at(followed)
+        else:
+            self._release_waiting(followed)
+
+    async def _take_bytes(self, followed: Followed, data: bytes) -> None:
+        if not followed.head_complete:
+            await followed.grow_head()
+        chunks = followed.feed(data)
+        self.counters["bytes_read"] += len(data)
+        if followed.rate_limit:
+            followed.not_before = self._clock.monotonic() + len(data) / followed.rate_limit
+        if not followed.at_end and followed.file is not None and self.has_room:
+            followed.ahead = asyncio.ensure_future(
+                followed.file.read(followed.read_offset, READ_BYTES, followed.tail)
+            )
+        followed.quiet_since = self._clock.monotonic()
+        if followed.open_bytes:
+            self._open[followed.key] = followed
+        else:
+            self._open.pop(followed.key, None)
+        for chunk in chunks:
+            self.convert(followed, chunk)
+            await asyncio.sleep(0)  # the sender's turn: a chunk is about half a millisecond of work
+
+    def _release_waiting(self, followed: Followed) -> None:
+        for other in self.followed.values():
+            if followed.key in other.waits_for:
+                self.look_at(other)
+
+    def _unreadable(self, followed: Followed, error: SourceError) -> None:
+        followed.last_error = str(error)
+        self._journal.once("file_unreadable", followed.path, file=followed.path, error=str(error))
+
+    # -- converting ------------------------------------------------------------------------------
+
+    def convert(self, followed: Followed, chunk: Chunk) -> None:
+        """Turn *chunk* into events and offer them."""
+        now = self._clock.monotonic()
+        facts, carry = followed.facts(), followed.carry
+        converter = followed.converter_now(now)
+        encoded = self._guard.convert(converter, chunk, facts, carry, self._clock.now_ms())
+        if encoded.pattern_timeouts:
+            self._count_timeouts(followed, encoded.pattern_timeouts, now)
+        mark = Mark(followed, followed.watermark, followed.track(chunk, encoded))
+        self._count(followed, encoded)
+        portion = Portion(
+            key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry,
+            encoded=encoded, converter=converter, token=mark,
+        )  # fmt: skip
+        if encoded.events:
+            self.pending_records += encoded.records
+            self._sender.offer(portion)
+        else:
+            self._settle(portion, Settlement())
+
+    def _count(self, followed: Followed, encoded: Encoded) -> None:
+        from_chunk = followed.count(encoded)
+        for name, count in from_chunk.items():
+            self.counters[name] += count
+
+    def _count_timeouts(self, followed: Followed, timeouts: int, now: float) -> None:
+        followed.timeouts += timeouts
+        if followed.timeouts >= PATTERN_TIMEOUTS_ALLOWED:
+            followed.timeouts = 0
+            followed.bypassed_until = now + BYPASS_SECONDS
+            self._journal.say(
+                "pattern_bypassed", source=followed.source, file=followed.path, seconds=BYPASS_SECONDS,
+                hint="its pattern runs away on this file's text; records ship unparsed meanwhile",
+            )  # fmt: skip
+
+    # -- settling --------------------------------------------------------------------------------
+
+    def settled(self, portion: Portion, settlement: Settlement) -> None:
+        """The sender is done with *portion*."""
+        self.pending_records -= portion.encoded.records
+        self._settle(portion, settlement)
+        self.wake.set()
+
+    def _settle(self, portion: Portion, settlement: Settlement) -> None:
+        mark = portion.token
+        if not isinstance(mark, Mark):
+            raise TypeError("a portion comes back with the mark it was given")
+        letters = letters_for(portion, settlement, mark.followed.source, self._clock.now_ms())
+        if letters:
+            self._committer.refused(letters)
+        for name, count in settled_figures(portion, settlement).items():
+            mark.followed.counters[name] += count
+            self.counters[name] += count
+        mark.watermark.ack(mark.ticket)
+        if not mark.followed.detached:
+            self._committer.changed(mark.followed)
+
+    # -- records that nobody closes ------------------------------------------------------------------
+
+    def close_quiet(self) -> None:
+        """Close the open records of files that have been quiet at their end for long enough."""
+        now = self._clock.monotonic()
+        for followed in list(self._open.values()):
+            if followed.at_end and now - followed.quiet_since >= followed.open_timeout:
+                self.close_record(followed)
+
+    def close_record(self, followed: Followed) -> None:
+        """Make a record of what is held back of *followed*."""
+        self._open.pop(followed.key, None)
+        for chunk in followed.close_record():
+            self.convert(followed, chunk)
+
+    def next_times(self) -> list[float]:
+        """Return the monotonic instants at which something is due without an event."""
+        due = [f.quiet_since + f.open_timeout for f in self._open.values() if f.at_end]
+        return due + [followed.not_before for followed in self._delayed]
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether a file waits for its turn."""
+        return bool(self._ready or self._delayed)
+
+    def release_delayed(self) -> None:
+        """Give files that were slowed down by their rate limit a turn when their time has come."""
+        if self._delayed:
+            now = self._clock.monotonic()
+            due = [followed for followed in self._delayed if followed.not_before <= now]
+            self._delayed = [followed for followed in self._delayed if followed.not_before > now]
+            for followed in due:
+                self.look_at(followed)
+
+    @property
+    def lag_bytes(self) -> int:
+        """Bytes that are known to be there and not safe yet."""
+        return sum(followed.pending_bytes for followed in self.followed.values())
+
+
+def settled_figures(portion: Portion, settlement: Settlement) -> dict[str, int]:
+    """Return the counters that a settled portion adds: its records by fate."""
+    refused = Counter(
+        {span: reason for span, reason in ((r.span, r.reason) for r in settlement.refused)}.values()
+    )
+    unnamed = settlement.refused_unnamed
+    dropped = sum(settlement.filtered.values())
+    acked = portion.encoded.records - refused.total() - unnamed - dropped
+    counts = {"acked": acked, "refused_unnamed": unnamed}
+    counts |= {f"dead_{reason}": count for reason, count in refused.items()}
+    counts |= {f"filtered_{reason}": count for reason, count in settlement.filtered.items()}
+    return {name: count for name, count in counts.items() if count}

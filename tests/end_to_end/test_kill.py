@@ -1,0 +1,90 @@
+"""Killed at any moment, while a writer appends and rotates, the agent loses no line.
+
+SHIPPER_KILLS sets the number of kills (50 for the full proof; CI runs fewer).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from tests.end_to_end.agent_process import AgentProcess, write_config
+from tests.end_to_end.receiver import Receiver
+
+KILLS = int(os.environ.get("SHIPPER_KILLS", "8"))
+
+
+class Writer:
+    """Appends numbered lines to app.log and rotates it; no line is written between a copy and its truncation."""
+
+    def __init__(self, log: Path, rng: random.Random) -> None:
+        self.log = log
+        self.written = 0
+        self.rotations: Counter[str] = Counter()
+        self._rng = rng
+
+    def append(self, lines: int) -> None:
+        with self.log.open("a", encoding="utf-8") as file:
+            for _ in range(lines):
+                self.written += 1
+                file.write(f"line-{self.written:07d} {'x' * self._rng.randrange(120)}\n")
+
+    def rotate(self) -> None:
+        """Shift app.log.N by one, then rename app.log, or copy and truncate it."""
+        for number in range(sum(self.rotations.values()), 0, -1):
+            self.log.with_name(f"app.log.{number}").rename(self.log.with_name(f"app.log.{number + 1}"))
+        way = self._rng.choice(("rename", "copy_truncate"))
+        self.rotations[way] += 1
+        if way == "rename":
+            self.log.rename(self.log.with_name("app.log.1"))
+            self.log.touch()
+        else:
+            shutil.copy(self.log, self.log.with_name("app.log.1"))
+            os.truncate(self.log, 0)
+
+
+async def life_of_a_log(folder: Path, rng: random.Random) -> tuple[Writer, Receiver]:
+    receiver = Receiver()
+    await receiver.start()
+    logs = folder / "logs"
+    logs.mkdir()
+    writer = Writer(logs / "app.log", rng)
+    writer.append(10)
+    config = write_config(folder, receiver.url, [{"name": "app", "paths": [str(logs / "app.log")], "format": "raw"}])
+    for _ in range(KILLS):
+        agent = AgentProcess(config)
+        end = asyncio.get_running_loop().time() + rng.uniform(0.3, 1.6)
+        while asyncio.get_running_loop().time() < end:
+            writer.append(rng.randrange(1, 400))
+            if rng.random() < 0.04:
+                writer.rotate()
+            await asyncio.sleep(0.01)
+        agent.kill()
+        writer.append(rng.randrange(0, 50))
+        if rng.random() < 0.3:
+            writer.rotate()
+    agent = AgentProcess(config)
+    writer.append(5)
+    wanted = {f"line-{number:07d}" for number in range(1, writer.written + 1)}
+    await receiver.wait_for(lambda: len(receiver.acked) >= len(wanted), 60)
+    await receiver.wait_for(lambda: not wanted - {text[:12] for text in receiver.contents()}, 60)
+    status = await asyncio.to_thread(agent.stop)
+    assert status == 0, agent.log.read_text(encoding="utf-8")[-3000:]
+    await receiver.stop()
+    return writer, receiver
+
+
+def test_no_line_is_lost_however_often_the_agent_is_killed(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 30)
+    rng = random.Random(seed)
+
+    writer, receiver = asyncio.run(life_of_a_log(tmp_path, rng))
+
+    arrived = Counter(text[:12] for text in receiver.contents())
+    assert set(arrived) == {f"line-{number:07d}" for number in range(1, writer.written + 1)}, f"seed {seed}"
+    duplicates = arrived.total() - len(arrived)
+    print(f"seed {seed}: {KILLS} kills, {writer.written} lines, {dict(writer.rotations)}, {duplicates} duplicates")
