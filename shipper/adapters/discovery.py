@@ -17,7 +17,7 @@ import msgspec
 
 from shipper.core.follow import Seen
 from shipper.core.patterns import Excludes, PathPattern, compile_patterns
-from shipper.core.rotation_names import COMPRESSED, is_rotated_name
+from shipper.core.rotation_names import COMPRESSED, base_of, is_rotated_name
 
 LOOK_BYTES: Final = 4096
 LINKS_FOLLOWED: Final = 8
@@ -172,10 +172,10 @@ class Discovery:
         self, followed: Collection[str], inodes: set[tuple[int, int]], found: Scan, met: dict[tuple[int, int], int]
     ) -> None:
         """See rotated names beside followed files, and followed inodes under any name."""
-        names: dict[str, list[str]] = {}
+        names: dict[str, set[str]] = {}
         for path in followed:
             directory, _, name = path.rpartition("/")
-            names.setdefault(directory or "/", []).append(name)
+            names.setdefault(directory or "/", set()).update((name, base_of(name)))
         known_inodes = {inode for _, inode in inodes}
         for directory, bases in names.items():
             try:

@@ -25,7 +25,7 @@ import msgspec
 
 from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, Guard, Head
 from shipper.core.model import FileKey
-from shipper.core.rotation_names import is_rotated_name
+from shipper.core.rotation_names import base_of, is_rotated_name
 
 WAIT_SCANS: Final = 5
 
@@ -38,6 +38,7 @@ class Known(msgspec.Struct, frozen=True):
         guard: Of the bytes before *offset*.
         open: A descriptor is held.
         orphan: Its file was truncated or is gone; a copy may hold the rest.
+        live: It was last seen under a matched name, and not as the rotated form of another.
         suspect: A read found other bytes than expected before the offset, or a shorter file.
     """
 
@@ -53,6 +54,7 @@ class Known(msgspec.Struct, frozen=True):
     mtime_ns: int
     open: bool = False
     orphan: bool = False
+    live: bool = True
     suspect: bool = False
 
 
@@ -153,7 +155,7 @@ def decide(
     met: set[FileKey] = set()
     strangers: list[Seen] = []
     orphans = [k for k in known if k.orphan]
-    rotated: list[Known] = []
+    rotated = [k for k in known if k.orphan or not k.live]
     for file in seen:
         same = by_inode.get((file.device, file.inode))
         if same is None:
@@ -192,9 +194,11 @@ def _directory(path: str) -> str:
 
 
 def _is_sibling(file: Seen, known: Known) -> bool:
-    return _directory(file.path) == _directory(known.path) and is_rotated_name(
-        file.path.rpartition("/")[2], known.path.rpartition("/")[2]
-    )
+    """Return whether *file* may be a rotated form of the file that *known* is, or was before it was rotated itself."""
+    if _directory(file.path) != _directory(known.path):
+        return False
+    name, of = file.path.rpartition("/")[2], known.path.rpartition("/")[2]
+    return is_rotated_name(name, of) or is_rotated_name(name, base_of(of))
 
 
 def _may_be_copy(file: Seen, known: Known) -> bool:
@@ -239,15 +243,16 @@ def _strangers(
                 Decision(Do.ADOPT, orphan, file, f"copy of {orphan.path}: same head, same bytes before {orphan.offset}", False)
             )
             continue
-        if waited.get(file.path, 0) < WAIT_SCANS and any(
+        alike = any(
             not k.orphan and k not in orphans and _begins_alike(file, k, answers) for k in known if _may_be_copy(file, k)
-        ):
+        )
+        if alike and (not live or waited.get(file.path, 0) < WAIT_SCANS):
             decisions.append(Decision(Do.WAIT, None, file, "it begins like a file beside it: a copy may be under way", live))
             continue
         if live:
             decisions.append(Decision(Do.START, None, file, f"inode {file.inode} is new", live))
             continue
-        missed = [k for k in rotated if _is_sibling(file, k) and file.mtime_ns >= k.mtime_ns and file.size]
+        missed = [k for k in rotated if _was_missed(file, k)]
         if missed:
             decisions.append(
                 Decision(Do.START, None, file, f"rotated from {missed[0].path} while nobody looked", live=False)
@@ -263,12 +268,17 @@ def _is_copy(file: Seen, known: Known, answers: Answers) -> bool:
 
 
 def _begins_alike(file: Seen, known: Known, answers: Answers) -> bool:
+    """Return whether *file* may become, or be, a copy of *known*, which is not truncated."""
     answer = answers.get(_question(file, known))
-    if answer is None:
+    if answer is None or file.size < known.head.length or not known.head.fits(answer.first):
         return False
-    if file.size >= known.offset:
-        return known.head.fits(answer.first) and known.guard.fits(answer.before)
-    return len(answer.first) < HEAD_BYTES or known.head.fits(answer.first)
+    return file.size < known.offset or known.guard.fits(answer.before)
+
+
+def _was_missed(file: Seen, known: Known) -> bool:
+    """Return whether *file* was written after our last look at *known* and rotated since, before we looked again."""
+    name = file.path.rpartition("/")[2]
+    return _is_sibling(file, known) and base_of(name) != name and file.mtime_ns >= known.mtime_ns and file.size > 0
 
 
 def _order(decisions: list[Decision]) -> list[Decision]:

@@ -46,6 +46,17 @@ def _without_mark(name: str) -> set[str]:
     return found
 
 
+_SUFFIX: Final = re.compile(r"(?:[._-][0-9][0-9._:T-]*)+")
+
+
+def base_of(name: str) -> str:
+    """Return *name* without what a rotation has put behind it: app.log for app.log.1."""
+    for at in range(1, len(name)):
+        if _SUFFIX.fullmatch(name, at):
+            return name[:at]
+    return name
+
+
 def is_rotated_name(name: str, of: str) -> bool:
     """Return whether file *name* may be a rotated *of*, in the same directory."""
     return of in live_names(name)

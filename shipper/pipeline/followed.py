@@ -178,6 +178,7 @@ class Followed:
             mtime_ns=self.mtime_ns,
             open=self.file is not None,
             orphan=self.state is LifeState.ORPHAN,
+            live=self.live,
             suspect=suspect,
         )
 

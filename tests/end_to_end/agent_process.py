@@ -22,7 +22,7 @@ def write_config(folder: Path, url: str, sources: list[dict[str, object]], **end
                     "retry": {"initial": "50ms", "max": "200ms"},
                     **endpoint,
                 },
-                "limits": {"scan": "100ms"},
+                "limits": {"scan": "60ms"},
                 "sources": sources,
             }
         ),

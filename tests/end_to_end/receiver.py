@@ -54,6 +54,7 @@ class Receiver:
         self.port = port
         self.script: Script = accept
         self.acked: list[Event] = []
+        self.distinct: set[str] = set()
         self.seen: list[list[Event]] = []
         self.changed = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -111,6 +112,7 @@ class Receiver:
                 status, body = cast("Answer", answer)
                 if 200 <= status < 300:
                     self.acked.extend(events)
+                    self.distinct.update(str(event["content"]) for event in events)
                 extra = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
                 writer.write(b"HTTP/1.1 %d X\r\n%s\r\n%s" % (status, extra, body))
                 await writer.drain()

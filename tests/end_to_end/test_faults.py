@@ -63,7 +63,7 @@ async def outage(folder: Path, fault: Script | None) -> tuple[int, Receiver, flo
     if fault is None:
         await receiver.start()
     written = await append_for(log, 0.2, written)
-    await receiver.wait_for(lambda: len({str(e["content"])[:13] for e in receiver.acked}) >= written, 90)
+    await receiver.wait_for(lambda: len(receiver.distinct) >= written, 90)
     peak = peak_rss_mb(agent.process.pid)
     status = await asyncio.to_thread(agent.stop)
     assert status == 0

@@ -88,13 +88,13 @@ def dated_name(log: Log) -> None:
 
 
 def symlink_flip(log: Log) -> None:
-    target = log.path.with_name("target-1.data")
+    target = log.path.with_name(f"{log.path.stem}-target-1.data")
     log.path.rename(target)
     log.path.symlink_to(target)
     with target.open("a", encoding="utf-8") as file:
         log.lines.append("through the link")
         file.write("through the link\n")
-    fresh = log.path.with_name("target-2.data")
+    fresh = log.path.with_name(f"{log.path.stem}-target-2.data")
     fresh.write_text("the second target\n", encoding="utf-8")
     log.lines.append("the second target")
     log.path.unlink()
@@ -156,14 +156,14 @@ async def rotate_while(
         await scene.start()
     elif state == "stalled":
         assert scene.agent is not None
-        await scene.agent.scanned(3)
+        await scene.agent.scanned(2)
         scene.receiver.script = faults.accept
     await scene.arrived([line for log in logs for line in log.lines])
     for log in logs:
         log.append("the last line")
     await scene.arrived([line for log in logs for line in log.lines])
     assert scene.agent is not None
-    await scene.agent.scanned(4)  # time enough to ship something twice
+    await scene.agent.scanned(2)  # time enough to ship something twice
     await scene.stop()
     await scene.receiver.stop()
     return scene.receiver.contents()
