@@ -8,9 +8,7 @@ import sys
 
 if sys.version_info < (3, 11):
     sys.exit(
-        "shipper needs Python 3.11 or newer, this is {}.{}; name another one: make PYTHON=python3.12".format(
-            sys.version_info[0], sys.version_info[1]
-        )
+        f"shipper needs Python 3.11 or newer, this is {sys.version_info[0]}.{sys.version_info[1]}; name another one: make PYTHON=python3.12"
     )
 if importlib.util.find_spec("ensurepip") is None:
     sys.exit("this Python cannot make virtual environments; on Debian: apt-get install python3-venv")

@@ -68,9 +68,7 @@ class DeadLetters:
             letters._directory.mkdir(mode=0o700, exist_ok=True)
             _give_to_owner_of(state_dir, letters._directory)
             paths = [path for path in letters._directory.glob("*.ndjson") if path.stem.isdecimal()]
-            letters._segments = [
-                Segment.load(path) for path in sorted(paths, key=lambda path: int(path.stem))
-            ]
+            letters._segments = [Segment.load(path) for path in sorted(paths, key=lambda path: int(path.stem))]
         return letters
 
     @property
@@ -104,9 +102,7 @@ class DeadLetters:
             self._write(lines, list(fresh))
         return len(fresh)
 
-    def list(
-        self, limit: int = 1000, *, source: str | None = None, reason: str | None = None
-    ) -> Sequence[DeadLetter]:
+    def list(self, limit: int = 1000, *, source: str | None = None, reason: str | None = None) -> Sequence[DeadLetter]:
         """Return the newest letters, newest first, those of one source or reason where one is given."""
         found: list[DeadLetter] = []
         with self._mapped():
@@ -205,9 +201,7 @@ class DeadLetters:
             self._segments.append(segment)
 
     def _new_segment(self) -> Segment:
-        last = max(
-            (int(path.stem) for path in self._directory.glob("*.ndjson") if path.stem.isdecimal()), default=0
-        )
+        last = max((int(path.stem) for path in self._directory.glob("*.ndjson") if path.stem.isdecimal()), default=0)
         return Segment(self._directory / f"{last + 1:06}.ndjson")
 
     def _open_file(self, path: Path) -> int:
@@ -221,9 +215,7 @@ class DeadLetters:
             yield
         except OSError as error:
             place = error.filename or self._directory
-            raise StateError(
-                f"{place}: {error.strerror or error}; check the disk's space and health"
-            ) from error
+            raise StateError(f"{place}: {error.strerror or error}; check the disk's space and health") from error
 
 
 def _is_as_left(segment: Segment) -> bool:

@@ -145,9 +145,7 @@ class Discovery:
         found.skipped.pop(path, None)
         found.seen.append(Seen(path, *key, status.st_size, status.st_mtime_ns, index, pattern))
 
-    def _reason(
-        self, path: str, status: os.stat_result, source: Wanted, known: bool, now_ns: int
-    ) -> str | None:
+    def _reason(self, path: str, status: os.stat_result, source: Wanted, known: bool, now_ns: int) -> str | None:
         """Return why a file is not read; None when it is."""
         kind = _kind(status.st_mode)
         if kind is not None:

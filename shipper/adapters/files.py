@@ -92,9 +92,7 @@ class OpenFile:
         with map_os_errors(self.path):
             data = os.pread(self._descriptor, len(expect) + size, offset - len(expect))
             status = os.fstat(self._descriptor)
-        return Turn(
-            data[len(expect) :], status.st_size, status.st_mtime_ns, status.st_nlink, data.startswith(expect)
-        )
+        return Turn(data[len(expect) :], status.st_size, status.st_mtime_ns, status.st_nlink, data.startswith(expect))
 
     def first_now(self) -> bytes:
         """Return the first bytes, for the fingerprint; `first` does the same in a thread."""

@@ -104,9 +104,7 @@ class HttpOutput:
         elif len(pieces) > 1 and sum(map(len, pieces)) < _JOIN_BELOW_BYTES:
             pieces = [b"".join(pieces)]
         try:
-            async with session.post(
-                self._url, data=_Pieces(pieces), headers=headers, allow_redirects=False
-            ) as answer:
+            async with session.post(self._url, data=_Pieces(pieces), headers=headers, allow_redirects=False) as answer:
                 body = await answer.content.read(LONGEST_ANSWER_BYTES) if answer.status != 204 else b""
                 if answer.status == 204 and answer.headers.get("Content-Length", "0") != "0":
                     answer.close()  # its body would be read as the beginning of the next answer
@@ -143,7 +141,9 @@ def _cause(error: Exception) -> str:
         return f"TLS: {error}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name cannot be resolved"
-    if isinstance(error, ConnectionRefusedError) or isinstance(getattr(error, "os_error", None), ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError) or isinstance(
+        getattr(error, "os_error", None), ConnectionRefusedError
+    ):
         return "connection refused: nothing listens there"
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError | aiohttp.ClientPayloadError):
         return "the connection was closed before the answer was complete"

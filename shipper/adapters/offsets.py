@@ -139,9 +139,7 @@ class OffsetStore:
     def decide(self, key: FileKey, what: str, evidence: str, now_ms: int) -> None:
         """Note what was made of a file; durable with the next commit, the last 20 a file are kept."""
         self._pending.append(
-            Decision(
-                file_id=key.file_id, generation=key.generation, what=what, evidence=evidence, at_ms=now_ms
-            )
+            Decision(file_id=key.file_id, generation=key.generation, what=what, evidence=evidence, at_ms=now_ms)
         )
 
     def decisions(self, file_id: int) -> list[Decision]:
@@ -282,9 +280,7 @@ def _build_new(state_dir: Path, first_id: int, lives: Sequence[Life]) -> Path:
     return unfinished
 
 
-def _build_from_copy(
-    state_dir: Path, content: Path, now_ms: int, migrations: Sequence[Sequence[str]]
-) -> Path:
+def _build_from_copy(state_dir: Path, content: Path, now_ms: int, migrations: Sequence[Sequence[str]]) -> Path:
     unfinished = files.start_unfinished(state_dir, content)
     with closing(_open_sound(unfinished, content, migrations)) as connection, schema.map_errors(unfinished):
         # Files that were met since the copy was made have ids, and letters, that it does not know.

@@ -64,8 +64,7 @@ def _lock(descriptor: int, state_dir: Path) -> None:
     except BlockingIOError:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
         raise StateLocked(
-            f"{state_dir}: held by process {holder}; one agent per state_dir:"
-            " stop that one, or give this one its own"
+            f"{state_dir}: held by process {holder}; one agent per state_dir: stop that one, or give this one its own"
         ) from None
     except OSError as error:
         raise StateError(f"{state_dir / LOCK}: cannot be locked: {error.strerror}") from error

@@ -89,9 +89,7 @@ ADD_DECISION: Final = f"INSERT INTO decisions ({_DECISION_NAMES}) VALUES (?, ?, 
 DECISIONS_OF: Final = f"SELECT {_DECISION_NAMES} FROM decisions WHERE file_id = ? ORDER BY turn"  # noqa: S608
 DROP_DECISIONS: Final = """DELETE FROM decisions WHERE file_id = ?1 AND turn <=
     (SELECT turn FROM decisions WHERE file_id = ?1 ORDER BY turn DESC LIMIT 1 OFFSET ?2)"""
-DROP_OLD_DECISIONS: Final = (
-    "DELETE FROM decisions WHERE at_ms < ? AND file_id NOT IN (SELECT file_id FROM lives)"
-)
+DROP_OLD_DECISIONS: Final = "DELETE FROM decisions WHERE at_ms < ? AND file_id NOT IN (SELECT file_id FROM lives)"
 
 _counters = msgspec.json.Decoder(dict[str, int])
 _encode = msgspec.json.Encoder().encode

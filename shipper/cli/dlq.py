@@ -40,9 +40,7 @@ def dlq() -> None:
 
 
 @dlq.command("list")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many, newest first."
-)
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many, newest first.")
 @click.option("--source", help="Only those of this source.")
 @click.option("--reason", help="Only those with this reason.")
 @place_options

@@ -101,9 +101,7 @@ def show(key: str, config_path: Path | None, state_dir: Path | None, as_json: bo
 
 @state.command()
 @click.argument("key")
-@click.option(
-    "--to", "offset", type=click.IntRange(min=0), help="Byte to go on from; moved to its line's start."
-)
+@click.option("--to", "offset", type=click.IntRange(min=0), help="Byte to go on from; moved to its line's start.")
 @click.option("--to-start", is_flag=True, help="Read the file once more from its first byte (the default).")
 @click.option("--to-end", is_flag=True, help="Pass over what has not been read.")
 @place_options
@@ -143,9 +141,7 @@ def forget(key: str, config_path: Path | None, state_dir: Path | None, as_json: 
 
 
 @state.command()
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write; default: standard output."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; default: standard output.")
 @place_options
 def export(output: Path | None, config_path: Path | None, state_dir: Path | None) -> None:
     """Write the offset store as JSON, for `shipper state restore`."""

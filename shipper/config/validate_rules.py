@@ -96,7 +96,9 @@ def check_masks(masks: Sequence[MaskKeys], place: Place) -> None:
 def _check_mask_pattern(pattern: str, place: Place) -> None:
     groups = group_count(pattern)
     if groups > 1:
-        place.wrong(f"a mask replaces the whole match or one group, and here are {groups}; write (?:...) for the others")
+        place.wrong(
+            f"a mask replaces the whole match or one group, and here are {groups}; write (?:...) for the others"
+        )
     elif matches_nothing_at_all(pattern):
         place.wrong("matches an empty text, and so between any two characters; ask for one character at least")
 

@@ -75,7 +75,9 @@ def _check_paths(source: Source, taken: dict[str, Place], place: Place) -> None:
             at.wrong(f"a brace is not closed: {pattern!r}")
         first = taken.setdefault(pattern, at)
         if first is not at and pattern not in own:
-            at.wrong(f"{pattern!r} is a path of another source ({first}); a file belongs to one source, keep one of them")
+            at.wrong(
+                f"{pattern!r} is a path of another source ({first}); a file belongs to one source, keep one of them"
+            )
         own.add(pattern)
 
 
@@ -144,4 +146,6 @@ def _check_path_parts(source: Source, place: Place) -> None:
         for number in sorted(parts_named(text)):
             poorest = min(source.paths, key=wildcards, default="")
             if poorest and number > wildcards(poorest):
-                place.at(key).wrong(f"${{{number}}} is not there in {poorest!r}, which has {wildcards(poorest)} wildcards")
+                place.at(key).wrong(
+                    f"${{{number}}} is not there in {poorest!r}, which has {wildcards(poorest)} wildcards"
+                )

@@ -16,8 +16,25 @@ from shipper.core.model import AttributeValue, Event, Scalar
 from shipper.core.rule import EventLimits
 
 RESERVED: Final = frozenset(
-    "content timestamp severity loglevel event.type log.source log.file.path log.file.name log.part log.record_id "
-    "log.trimmed log.timestamp_source log.original_timestamp log.raw_level log.unparsed host.name dt.ingest.origin".split()
+    [
+        "content",
+        "timestamp",
+        "severity",
+        "loglevel",
+        "event.type",
+        "log.source",
+        "log.file.path",
+        "log.file.name",
+        "log.part",
+        "log.record_id",
+        "log.trimmed",
+        "log.timestamp_source",
+        "log.original_timestamp",
+        "log.raw_level",
+        "log.unparsed",
+        "host.name",
+        "dt.ingest.origin",
+    ]
 )
 RESERVED_SPACES: Final = ("dt.ingest.", "dt.openpipeline.", "dt.retain.", "dt.system.")
 MOVED: Final = "app."
@@ -60,7 +77,9 @@ def is_http_status(value: AttributeValue) -> bool:
     return len(text) == 3 and text.isascii() and text.isdigit() and "1" <= text[0] <= "5"
 
 
-def flatten(value: dict[str, object], nesting: int, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, AttributeValue]]:
+def flatten(
+    value: dict[str, object], nesting: int, prefix: str = "", depth: int = 1
+) -> Iterator[tuple[str, AttributeValue]]:
     """Yield the scalars and lists of a JSON object under dotted names, in document order; deeper ones as JSON text."""
     for key, item in value.items():
         name = prefix + key

@@ -37,7 +37,11 @@ def can_compile(rule: Rule) -> bool:
         return False
     names = _sent_names(rule, ())
     fits = all(len(name.encode()) <= rule.limits.key_bytes for name in names.values())
-    return fits and len(set(names.values())) == len(names) and len(names) + 20 + len(rule.attributes) < rule.limits.attributes
+    return (
+        fits
+        and len(set(names.values())) == len(names)
+        and len(names) + 20 + len(rule.attributes) < rule.limits.attributes
+    )
 
 
 def _sent_names(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
@@ -125,9 +129,13 @@ class LineLoop:
             "    for r in records:",
         ]
         if self._rules.keep:
-            out += [f"        if not ({' or '.join(f'keep{i}(r)' for i in range(len(self._rules.keep)))}): kept += 1; continue"]
+            out += [
+                f"        if not ({' or '.join(f'keep{i}(r)' for i in range(len(self._rules.keep)))}): kept += 1; continue"
+            ]
         if self._rules.drop:
-            out += [f"        if {' or '.join(f'drop{i}(r)' for i in range(len(self._rules.drop)))}: dropped += 1; continue"]
+            out += [
+                f"        if {' or '.join(f'drop{i}(r)' for i in range(len(self._rules.drop)))}: dropped += 1; continue"
+            ]
         for index in range(len(self._rules.content_levels)):
             out += [f"        {'el' if index else ''}if find{index}(r): cs = found{index}"]
         if self._rules.content_levels:

@@ -26,7 +26,7 @@ __all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Slow(Exception):  # noqa: N818 -- a verdict
+class Slow(Exception):
     """This chunk holds something rare: the reference reader takes it."""
 
 

@@ -83,11 +83,13 @@ def classify(response: Response, now_s: float) -> Verdict:
         return Verdict(Action.EXPIRED if _TIME_RANGE.search(message) else Action.BISECT, message)
     if status == 413:
         return Verdict(Action.SPLIT, message)
-    if status in _RETRIES or status >= 500 and status not in _HOLDS:
+    if status in _RETRIES or (status >= 500 and status not in _HOLDS):
         return Verdict(Action.RETRY, message, wait_seconds=retry_after(response.headers.get("retry-after"), now_s))
     if 300 <= status < 400:
         where = response.headers.get("location", "elsewhere")
-        return Verdict(Action.HOLD, message, mend=f"the endpoint sends us to {where}: set endpoint.url to the final address")
+        return Verdict(
+            Action.HOLD, message, mend=f"the endpoint sends us to {where}: set endpoint.url to the final address"
+        )
     return Verdict(Action.HOLD, message, mend=_HOLDS.get(status, "the endpoint refuses these requests"))
 
 

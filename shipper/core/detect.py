@@ -57,9 +57,7 @@ def _score(rule: Rule, text: str) -> float:
             continue
         if parsed.stamp is None:
             good += 0.4 if rule.format in _FORMATS_WITHOUT_STAMP and _is_rich(record, rule) else 0.0
-        elif isinstance(parsed.stamp, str) and _reads(reader, parsed.stamp):
-            good += 1.0
-        elif not isinstance(parsed.stamp, str):
+        elif (isinstance(parsed.stamp, str) and _reads(reader, parsed.stamp)) or not isinstance(parsed.stamp, str):
             good += 1.0
     return good / len(records)
 

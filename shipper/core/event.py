@@ -23,8 +23,24 @@ from shipper.core.severity import raw_level, severity_of
 from shipper.core.timestamps import StampReader, utc_text
 
 OURS: Final = frozenset(
-    "content timestamp severity log.source log.file.path log.file.name log.part log.record_id log.trimmed "
-    "log.timestamp_source log.original_timestamp log.raw_level log.unparsed log.iostream host.name dt.ingest.origin".split()
+    [
+        "content",
+        "timestamp",
+        "severity",
+        "log.source",
+        "log.file.path",
+        "log.file.name",
+        "log.part",
+        "log.record_id",
+        "log.trimmed",
+        "log.timestamp_source",
+        "log.original_timestamp",
+        "log.raw_level",
+        "log.unparsed",
+        "log.iostream",
+        "host.name",
+        "dt.ingest.origin",
+    ]
 )
 
 MatchBudget = Callable[[], AbstractContextManager[None]]
@@ -69,7 +85,7 @@ class ChunkState(msgspec.Struct):
         self.filtered[reason] = self.filtered.get(reason, 0) + 1
 
 
-class Withheld(Exception):  # noqa: N818 -- a verdict
+class Withheld(Exception):
     """A record that is not sent: *reason* is a filter's name, or a refusal with its event."""
 
     def __init__(self, reason: str, *, refused: bool = False, detail: str = "", event: Event | None = None) -> None:
@@ -120,12 +136,18 @@ class EventRules:
         known = self._levels.get(level)
         if known is None:
             severity = severity_of(level, self.rule.severity.words)
-            known = (severity, raw_level(str(level), severity)) if severity else (self.rule.severity.default, raw_level(str(level), ""))
+            known = (
+                (severity, raw_level(str(level), severity))
+                if severity
+                else (self.rule.severity.default, raw_level(str(level), ""))
+            )
             if len(self._levels) < _LEVELS_KEPT:
                 self._levels[level] = known
         return known
 
-    def build(self, text: str, state: ChunkState, outer: Outer | None = None, budget: MatchBudget | None = None) -> Event:
+    def build(
+        self, text: str, state: ChunkState, outer: Outer | None = None, budget: MatchBudget | None = None
+    ) -> Event:
         """Return the event of a record.
 
         Raises:
@@ -218,7 +240,9 @@ class EventRules:
         if self.rule.too_old is TooOld.DROP:
             raise Withheld("too_old")
         if self.rule.too_old is TooOld.DEAD_LETTER:
-            raise Withheld("too_old", refused=True, detail=f"its time {text} is past the endpoint's age limit", event=event)
+            raise Withheld(
+                "too_old", refused=True, detail=f"its time {text} is past the endpoint's age limit", event=event
+            )
         state.restamp_ms = max(state.now_ms, state.restamp_ms)
         event["timestamp"], event["log.original_timestamp"] = utc_text(state.restamp_ms), text
         state.restamped += 1

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, Guard, Head
+from shipper.core.identity import GUARD_BYTES, Guard, Head
 from shipper.core.model import FileKey
 from shipper.core.rotation_names import base_of, is_rotated_name
 
@@ -138,7 +138,12 @@ def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
 
 
 def decide(
-    known: Sequence[Known], seen: Sequence[Seen], answers: Answers, waited: Mapping[str, int], *, first_look: bool = False
+    known: Sequence[Known],
+    seen: Sequence[Seen],
+    answers: Answers,
+    waited: Mapping[str, int],
+    *,
+    first_look: bool = False,
 ) -> list[Decision]:
     """Return what to do, in the order in which the files should be read.
 
@@ -172,7 +177,9 @@ def decide(
     for gone in [k for k in known if not k.orphan and k.key not in met]:
         rotated.append(gone)
         if gone.open:
-            decisions.append(Decision(Do.DRAIN, gone, None, "its name is gone, the descriptor is still ours", live=False))
+            decisions.append(
+                Decision(Do.DRAIN, gone, None, "its name is gone, the descriptor is still ours", live=False)
+            )
         else:
             orphans.append(gone)
             decisions.append(Decision(Do.GONE, gone, None, f"no file has inode {gone.inode} any more", live=False))
@@ -240,14 +247,24 @@ def _strangers(
             orphan = max(copies, key=lambda o: (o.offset, o.key))
             adopted.add(orphan.key)
             decisions.append(
-                Decision(Do.ADOPT, orphan, file, f"copy of {orphan.path}: same head, same bytes before {orphan.offset}", False)
+                Decision(
+                    Do.ADOPT,
+                    orphan,
+                    file,
+                    f"copy of {orphan.path}: same head, same bytes before {orphan.offset}",
+                    False,
+                )
             )
             continue
         alike = any(
-            not k.orphan and k not in orphans and _begins_alike(file, k, answers) for k in known if _may_be_copy(file, k)
+            not k.orphan and k not in orphans and _begins_alike(file, k, answers)
+            for k in known
+            if _may_be_copy(file, k)
         )
         if alike and (not live or waited.get(file.path, 0) < WAIT_SCANS):
-            decisions.append(Decision(Do.WAIT, None, file, "it begins like a file beside it: a copy may be under way", live))
+            decisions.append(
+                Decision(Do.WAIT, None, file, "it begins like a file beside it: a copy may be under way", live)
+            )
             continue
         if live:
             decisions.append(Decision(Do.START, None, file, f"inode {file.inode} is new", live))
@@ -284,7 +301,8 @@ def _was_missed(file: Seen, known: Known) -> bool:
 def _order(decisions: list[Decision]) -> list[Decision]:
     """Put what is only finished before what is live, the oldest first; a live file waits for its rotated siblings."""
     finishing = sorted(
-        (d for d in decisions if not d.live), key=lambda d: (d.seen.mtime_ns if d.seen else 0, d.known.key if d.known else FileKey(0, 0))
+        (d for d in decisions if not d.live),
+        key=lambda d: (d.seen.mtime_ns if d.seen else 0, d.known.key if d.known else FileKey(0, 0)),
     )
     return finishing + [d for d in decisions if d.live]
 

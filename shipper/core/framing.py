@@ -154,7 +154,10 @@ class Framer:
     def _character_border(self, at: int) -> int:
         if self._unit > 1:
             at -= at % self._unit
-            if self._unit == 2 and "\ud800" <= self._pending[at - 2 : at].decode(self.encoding, "surrogatepass") < "\udc00":
+            if (
+                self._unit == 2
+                and "\ud800" <= self._pending[at - 2 : at].decode(self.encoding, "surrogatepass") < "\udc00"
+            ):
                 at -= 2
             return at
         border = at
@@ -182,7 +185,9 @@ class Framer:
     def _multi_end(self, last: int) -> int:
         """Return the end of the last complete record, at most about a chunk away."""
         if last > self._chunk_bytes:
-            end = self._start_before(self._rfind(self._chunk_bytes)) or self._start_after(self._rfind(self._chunk_bytes), last)
+            end = self._start_before(self._rfind(self._chunk_bytes)) or self._start_after(
+                self._rfind(self._chunk_bytes), last
+            )
             if end:
                 return end
         else:

@@ -15,7 +15,16 @@ from shipper.core.chunk_stamps import ms_of
 from shipper.core.containers import messages
 from shipper.core.event import ChunkState, EventRules, MatchBudget, Outer, Withheld, carry_after, record_id
 from shipper.core.model import (
-    Carry, Chunk, ChunkKind, Event, FileFacts, OpenPart, Produced, Reading, Refused, Span,
+    Carry,
+    Chunk,
+    ChunkKind,
+    Event,
+    FileFacts,
+    OpenPart,
+    Produced,
+    Reading,
+    Refused,
+    Span,
 )  # fmt: skip
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
@@ -109,9 +118,7 @@ class ReferenceReader:
             last = first + text.count("\n", begin, end)
             yield Unit(text[begin:end], Span(lines[first].start, lines[last].end))
 
-    def _event(
-        self, unit: Unit, state: ChunkState, reading: Reading, budget: MatchBudget | None
-    ) -> Event | None:
+    def _event(self, unit: Unit, state: ChunkState, reading: Reading, budget: MatchBudget | None) -> Event | None:
         try:
             return self._rules.build(unit.text, state, unit.outer, budget)
         except Withheld as verdict:
@@ -171,9 +178,7 @@ class ReferenceReader:
         sent = before.sent + len(pieces)
         return OpenPart(sent=sent, **_kept(event)) if goes_on else None
 
-    def _later_part(
-        self, text: str, state: ChunkState, reading: Reading, before: OpenPart, span: Span
-    ) -> Event | None:
+    def _later_part(self, text: str, state: ChunkState, reading: Reading, before: OpenPart, span: Span) -> Event | None:
         event: Event = {"content": text, **_own(before), **state.base}
         try:
             self._rules.mask_later_part(event)

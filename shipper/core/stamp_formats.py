@@ -45,7 +45,7 @@ NAMED: Final = {
         rf"(?P<b>[A-Za-z]{{3}}) {{1,2}}(?P<d>\d\d?)(?: (?P<Y>\d{{4}}))? (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)(?:{_FRACTION})?"
         rf"(?: {_ZONE})?"
     ),
-    **{name: r"(?P<epoch>-?\d{1,20})(?:(?P<point>\.)(?P<f>\d{1,9}))?" for name in EPOCH_DIVISORS},
+    **dict.fromkeys(EPOCH_DIVISORS, r"(?P<epoch>-?\d{1,20})(?:(?P<point>\.)(?P<f>\d{1,9}))?"),
 }
 
 ALL: Final = (
@@ -101,7 +101,11 @@ def compile_format(text: str) -> re.Pattern[str]:
             parts.append(re.escape(character))
     pattern = "".join(parts)
     if "(?P<f>" in pattern:
-        pattern = re.sub(r"(\\\.|,|:)\(\?P<f>\\d\{1,9\}\)", lambda m: f"(?P<point>{m[1]})(?P<f>\\\\d{{1,9}})".replace("\\\\", "\\"), pattern)
+        pattern = re.sub(
+            r"(\\\.|,|:)\(\?P<f>\\d\{1,9\}\)",
+            lambda m: f"(?P<point>{m[1]})(?P<f>\\\\d{{1,9}})".replace("\\\\", "\\"),
+            pattern,
+        )
     elif "(?P<S>" in pattern:
         pattern = pattern.replace(r"(?P<S>\d\d)", rf"(?P<S>\d\d)(?:{_FRACTION})?")
     if "(?P<zone>" not in pattern and "(?P<epoch>" not in pattern:

@@ -140,15 +140,25 @@ class StampReader:
             if turn and len(self._patterns) > 1 and self.formats is ALL:
                 self._patterns.insert(0, self._patterns.pop(turn))  # the next one is most likely written alike
             self.last_format = name
-            return stamp if not lead else stamp._replace(
-                fraction_start=stamp.fraction_start + lead, fraction_end=stamp.fraction_end + lead
+            return (
+                stamp
+                if not lead
+                else stamp._replace(fraction_start=stamp.fraction_start + lead, fraction_end=stamp.fraction_end + lead)
             )
         return None
 
     def _build(self, match: re.Match[str], name: str, near_ms: int, after_ms: int | None) -> Stamp | None:
         part = match.groupdict()
         digits = part.get("f") or ""
-        start = match.start("point") if digits and part.get("point") else match.start("f") if digits else match.end("S") if "S" in part else match.end()
+        start = (
+            match.start("point")
+            if digits and part.get("point")
+            else match.start("f")
+            if digits
+            else match.end("S")
+            if "S" in part
+            else match.end()
+        )
         end = match.end("f") if digits else start
         if part.get("epoch") is not None:
             divisor = EPOCH_DIVISORS.get(name, 1)

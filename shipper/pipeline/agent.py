@@ -89,7 +89,9 @@ class Agent:
         )  # fmt: skip
         presets = load_presets(config.preset_dirs)
         host = socket.gethostname()
-        readings = [SourceReading(rules(config, source, presets, host), source.rate_limit_bytes) for source in config.sources]
+        readings = [
+            SourceReading(rules(config, source, presets, host), source.rate_limit_bytes) for source in config.sources
+        ]
         self._census = Census(
             config.sources, readings, self._discovery(), self._tailer, self._committer, self._offsets, journal,
             wall_clock_ms,
@@ -102,7 +104,9 @@ class Agent:
             self._control = ControlServer(config.state_dir, self._handlers())
             await self._control.start()
             self._spawn(self._control.failed(), self.following.run())
-            journal.say("agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url)
+            journal.say(
+                "agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url
+            )
 
     async def _serve_endpoint(self) -> None:
         config = self._config
@@ -176,7 +180,8 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop_asked.set)
         loop.add_signal_handler(
-            signal.SIGHUP, lambda: self._journal.say("reload_refused", hint="restart the agent to read agent.yaml again")
+            signal.SIGHUP,
+            lambda: self._journal.say("reload_refused", hint="restart the agent to read agent.yaml again"),
         )
         await self.start()
         if progress.shown:

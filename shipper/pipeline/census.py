@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-
 from shipper.adapters.discovery import Discovery, Scan
 from shipper.adapters.files import answer
 from shipper.adapters.offsets import Life, LifeState
@@ -68,7 +67,9 @@ class Census:
                 self._journal.once("source_removed", life.source, source=life.source, file=life.path,
                                    hint="its offsets are kept: name the source again, or 'shipper state forget'")  # fmt: skip
                 continue
-            followed = Followed(life, self._readings[index], self._path_attributes(index, life.path), lineage=life.file_id)
+            followed = Followed(
+                life, self._readings[index], self._path_attributes(index, life.path), lineage=life.file_id
+            )
             self._tailer.followed[followed.key] = followed
             self._tailer.suspects.add(followed.key)  # until the first scan has looked at its bytes
             if followed.live:
@@ -319,5 +320,3 @@ class Census:
     def _say(self, decision: Decision, key: FileKey, what: str, path: str) -> None:
         self._committer.decided(key, what, decision.evidence)
         self._journal.say(f"file_{what}", file=path, id=f"{key.file_id}.{key.generation}", evidence=decision.evidence)
-
-

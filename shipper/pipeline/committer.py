@@ -112,7 +112,9 @@ class Committer:
                 self._gone = gone + self._gone
                 self._letters = letters + self._letters
                 self.failing = str(error)
-                self._journal.once("state_not_saved", "state", error=str(error), hint="nothing is lost: it is tried again")
+                self._journal.once(
+                    "state_not_saved", "state", error=str(error), hint="nothing is lost: it is tried again"
+                )
                 return False
             self.rounds += 1
             if self.failing is not None:
@@ -135,4 +137,3 @@ def _commit(
     for key, what, evidence in decisions:
         store.decide(key, what, evidence, now_ms)
     store.commit(lives, gone, letters)
-

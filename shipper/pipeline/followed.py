@@ -17,8 +17,8 @@ import msgspec
 from shipper.adapters.files import OpenFile, Turn
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.converter import Converter
-from shipper.core.framing import Framer
 from shipper.core.follow import Known
+from shipper.core.framing import Framer
 from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, guard_of, head_of
 from shipper.core.model import Carry, Chunk, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket, Watermark
@@ -34,9 +34,7 @@ _encode_carry = msgspec.json.Encoder().encode
 class Followed:
     """A file being read, and its row in the offset store."""
 
-    def __init__(
-        self, life: Life, reading: SourceReading, path_attributes: dict[str, str], *, lineage: int
-    ) -> None:
+    def __init__(self, life: Life, reading: SourceReading, path_attributes: dict[str, str], *, lineage: int) -> None:
         """Take up *life* at its saved offset; *lineage* names the stream whose order must hold."""
         self.key = life.key
         self.lineage = lineage

@@ -40,9 +40,7 @@ class MatchGuard:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, self._previous)
 
-    def convert(
-        self, converter: Converter, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int
-    ) -> Encoded:
+    def convert(self, converter: Converter, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
         """Convert *chunk*; records whose pattern runs away come back as the reference reader leaves them."""
         try:
             with self._limit(self._chunk_seconds):

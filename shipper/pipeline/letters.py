@@ -10,9 +10,7 @@ from shipper.core.timestamps import utc_text
 
 def letters_for(portion: Portion, settlement: Settlement, source: str, now_ms: int) -> list[DeadLetter]:
     """Return a letter for each event of *portion* that was refused, by a rule or by the endpoint."""
-    letters = [
-        _letter(portion, refused, source, now_ms, None) for refused in (*portion.encoded.refused,)
-    ]
+    letters = [_letter(portion, refused, source, now_ms, None) for refused in (*portion.encoded.refused,)]
     letters += [_letter(portion, refused, source, now_ms, settlement.status) for refused in settlement.refused]
     if settlement.refused_unnamed:
         chunk = portion.chunk

@@ -204,7 +204,8 @@ class Sender:
                 continue
             size = size_of(json_bytes + len(encoded.json), len(taken) + 1)
             if taken and (
-                size > min(self.limits.max_bytes, self._learned_bytes) or events + encoded.events > self.limits.max_events
+                size > min(self.limits.max_bytes, self._learned_bytes)
+                or events + encoded.events > self.limits.max_events
             ):
                 self._waiting.appendleft((portion, at))
                 break

@@ -54,9 +54,7 @@ class Singles:
         self._refused: dict[int, list[Refused]] = {id(portion): list(portion.refused) for portion in portions}
 
     def _read(self, portion: Portion) -> list[_Item]:
-        reading = portion.converter.reference.read(
-            portion.chunk, portion.facts, portion.carry, self._sender.now_ms()
-        )
+        reading = portion.converter.reference.read(portion.chunk, portion.facts, portion.carry, self._sender.now_ms())
         return [_Item(portion, produced) for produced in reading.produced]
 
     async def settle_partial(self, verdict: Verdict) -> None:

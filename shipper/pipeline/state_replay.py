@@ -31,9 +31,7 @@ Encoded = tuple[str, bytes]
 class Replayer:
     """Posts letters to one endpoint; call it with letters that have an event."""
 
-    def __init__(
-        self, url: str, token: str | None, timeout_seconds: float, now_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, url: str, token: str | None, timeout_seconds: float, now_ms: Callable[[], int]) -> None:
         """Send to *url*, with the token where the way is encrypted and not to this host itself."""
         self._url = url
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)

@@ -171,9 +171,7 @@ class Tailer:
         if followed.file is None:
             return None
         if followed.ahead is None:
-            followed.ahead = asyncio.ensure_future(
-                followed.file.read(followed.read_offset, READ_BYTES, followed.tail)
-            )
+            followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
         done, _ = await asyncio.wait({followed.ahead}, timeout=HUNG_READ_SECONDS)
         if not done:
             self._journal.once("read_hangs", followed.path, file=followed.path, seconds=HUNG_READ_SECONDS)
@@ -205,9 +203,7 @@ class Tailer:
         if followed.rate_limit:
             followed.not_before = self._clock.monotonic() + len(data) / followed.rate_limit
         if not followed.at_end and followed.file is not None and self.has_room:
-            followed.ahead = asyncio.ensure_future(
-                followed.file.read(followed.read_offset, READ_BYTES, followed.tail)
-            )
+            followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
         followed.quiet_since = self._clock.monotonic()
         if followed.open_bytes:
             self._open[followed.key] = followed
@@ -327,9 +323,7 @@ class Tailer:
 
 def settled_figures(portion: Portion, settlement: Settlement) -> dict[str, int]:
     """Return the counters that a settled portion adds: its records by fate."""
-    refused = Counter(
-        {span: reason for span, reason in ((r.span, r.reason) for r in settlement.refused)}.values()
-    )
+    refused = Counter({span: reason for span, reason in ((r.span, r.reason) for r in settlement.refused)}.values())
     unnamed = settlement.refused_unnamed
     dropped = sum(settlement.filtered.values())
     acked = portion.encoded.records - refused.total() - unnamed - dropped

@@ -58,9 +58,7 @@ def serving(state_dir: Path, client: Callable[[], T]) -> T:
     [
         pytest.param({}, id="nothing"),
         pytest.param({"path": "/var/log/caf\udce9.log", "name": "grüße\n\"'"}, id="any_text"),
-        pytest.param(
-            {"rows": [{"id": number, "text": "x" * 100} for number in range(20_000)]}, id="megabytes"
-        ),
+        pytest.param({"rows": [{"id": number, "text": "x" * 100} for number in range(20_000)]}, id="megabytes"),
     ],
 )
 def test_an_answer_is_what_the_handler_returned(args: dict[str, object], tmp_path: Path) -> None:
@@ -105,9 +103,7 @@ def test_what_no_one_expected_is_answered_without_its_text_and_stops_the_agent(t
     [b"\n", b"[]\n", b'"state.list"\n', b"{not json}\n", b'{"command": ["echo"]}\n',
      b'{"command": "echo", "args": 5}\n', b'{"args": {}}\n', b"\xff\xfe\n"],
 )  # fmt: skip
-def test_a_request_that_is_none_is_answered_and_the_connection_goes_on(
-    request_line: bytes, tmp_path: Path
-) -> None:
+def test_a_request_that_is_none_is_answered_and_the_connection_goes_on(request_line: bytes, tmp_path: Path) -> None:
     def client() -> list[dict[str, object]]:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(tmp_path / "control.sock"))

@@ -75,10 +75,7 @@ def test_a_key_is_written_once(change: dict[str, object], written: int, reopen: 
     letters.append([letter(5)])
     letters = opened(tmp_path) if reopen else letters
 
-    assert (
-        letters.append([msgspec.convert({**msgspec.to_builtins(letter(5)), **change}, DeadLetter)] * 2)
-        == written
-    )
+    assert letters.append([msgspec.convert({**msgspec.to_builtins(letter(5)), **change}, DeadLetter)] * 2) == written
     assert letters.count == len(segments(tmp_path)[0].read_text().splitlines()) == 1 + written
 
 
@@ -185,9 +182,7 @@ def filled(state_dir: Path) -> DeadLetters:
     """Letters 0 to 1499 in several segments, read again."""
     letters = opened(state_dir, max_bytes=1 << 20)
     for start in range(0, 1500, 50):
-        letters.append(
-            [letter(start + step, source="even" if step % 2 == 0 else "odd") for step in range(50)]
-        )
+        letters.append([letter(start + step, source="even" if step % 2 == 0 else "odd") for step in range(50)])
     return opened(state_dir, max_bytes=1 << 20)
 
 

@@ -36,9 +36,7 @@ store.close()
 
 
 def life(file_id: int = 1, generation: int = 0, **changes: object) -> Life:
-    base = Life(
-        file_id=file_id, generation=generation, source="shop", path="/var/log/a.log", device=1, inode=2
-    )
+    base = Life(file_id=file_id, generation=generation, source="shop", path="/var/log/a.log", device=1, inode=2)
     return msgspec.structs.replace(base, **changes)
 
 

@@ -104,9 +104,7 @@ damages = pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage._
 
 
 @damages
-def test_the_last_good_copy_goes_on_and_the_damaged_one_is_kept(
-    damage: Callable[[Path], None], tmp_path: Path
-) -> None:
+def test_the_last_good_copy_goes_on_and_the_damaged_one_is_kept(damage: Callable[[Path], None], tmp_path: Path) -> None:
     database = used_state(tmp_path, with_good_copy=True)
     damage(database)
     spoiled = database.read_bytes() if database.exists() else None

@@ -43,7 +43,9 @@ def _clock(now: datetime) -> Iterator[datetime]:
 def app(rng: random.Random, at: datetime, number: int) -> str:
     """ISO stamp, level, thread, logger: about 110 bytes."""
     stamp = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-    return f"{stamp} {rng.choice(LEVELS)} [worker-{number % 16}] com.example.{rng.choice(CLASSES)} - {_text(rng, number)}"
+    return (
+        f"{stamp} {rng.choice(LEVELS)} [worker-{number % 16}] com.example.{rng.choice(CLASSES)} - {_text(rng, number)}"
+    )
 
 
 def access(rng: random.Random, at: datetime, number: int) -> str:

@@ -185,7 +185,9 @@ def idle(folder: Path, *, files: int = 1000, seconds: float = 60.0, **source: ob
         before = cpu_of(agent.pid)
         time.sleep(seconds)
         share = (cpu_of(agent.pid) - before) / seconds * 100
-        print(f"idle, {files} files, {source or 'pattern'}: {share:.2f} % of a core, peak RSS {peak_rss_mb(agent.pid):.0f} MB")
+        print(
+            f"idle, {files} files, {source or 'pattern'}: {share:.2f} % of a core, peak RSS {peak_rss_mb(agent.pid):.0f} MB"
+        )
         agent.terminate()
         agent.wait()
 

@@ -54,7 +54,9 @@ async def main(delay_seconds: float, keep_stamps: bool) -> None:
     print("port", server.sockets[0].getsockname()[1], flush=True)
     loop = asyncio.get_running_loop()
     while question := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
-        answer: object = vars(sink) if question == "stamps" else {k: v for k, v in vars(sink).items() if k != "arrivals"}
+        answer: object = (
+            vars(sink) if question == "stamps" else {k: v for k, v in vars(sink).items() if k != "arrivals"}
+        )
         print(json.dumps(answer), flush=True)
 
 

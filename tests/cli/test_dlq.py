@@ -75,9 +75,7 @@ agents = pytest.mark.parametrize("agent", [False, True], ids=["no_agent", "agent
     ],
     ids=["all", "limit", "source", "reason"],
 )
-def test_list_shows_the_newest_first(
-    options: list[str], ids: list[str], agent: bool, state_dir: Path
-) -> None:
+def test_list_shows_the_newest_first(options: list[str], ids: list[str], agent: bool, state_dir: Path) -> None:
     with running_agent(state_dir, agent):
         text = run(state_dir, "list", *options).stdout.splitlines()
         listed = json.loads(run(state_dir, "list", *options, "--json").stdout)
@@ -200,8 +198,7 @@ def test_replay_without_an_agent_posts_to_the_configured_endpoint(
     url, taken = endpoint
     config = tmp_path / "agent.yaml"
     config.write_text(
-        f"state_dir: {state_dir}\nendpoint: {{url: '{url}'}}\n"
-        "sources: [{name: shop, paths: [/nowhere/*.log]}]\n"
+        f"state_dir: {state_dir}\nendpoint: {{url: '{url}'}}\nsources: [{{name: shop, paths: [/nowhere/*.log]}}]\n"
     )
 
     result = CliRunner().invoke(dlq, ["replay", "--all", "-c", str(config)], catch_exceptions=False)

@@ -36,15 +36,11 @@ def test_a_letter_is_named_by_its_key(part: int, reason: str, expected: str) -> 
             {"timestamp": "2026-11-23T20:00:00.000Z", "log.original_timestamp": "2026-11-01T00:00:00.000Z"},
             id="stamped_anew_once_before",
         ),
-        pytest.param(
-            {"timestamp": "2026-11-23T19:00:00.000Z"}, {"timestamp": "2026-11-23T19:00:00.000Z"}, id="fresh"
-        ),
+        pytest.param({"timestamp": "2026-11-23T19:00:00.000Z"}, {"timestamp": "2026-11-23T19:00:00.000Z"}, id="fresh"),
         pytest.param({"timestamp": "yesterday"}, {"timestamp": "yesterday"}, id="no_stamp"),
         pytest.param({"timestamp": "2026-11-01T00:00"}, {"timestamp": "2026-11-01T00:00"}, id="no_zone"),
         pytest.param({"content": "x"}, {"content": "x"}, id="none"),
     ],
 )
-def test_an_event_that_became_too_old_is_stamped_anew_and_keeps_its_own_stamp(
-    event: Event, expected: Event
-) -> None:
+def test_an_event_that_became_too_old_is_stamped_anew_and_keeps_its_own_stamp(event: Event, expected: Event) -> None:
     assert for_replay(event, NOW_MS, OLDEST_MS) == expected

@@ -126,9 +126,7 @@ def test_an_agent_gets_its_file_back_when_a_rewind_is_refused(tmp_path: Path) ->
     assert [word for word, _, _ in agent.heard] == ["changing", "changed"]
 
 
-@pytest.mark.parametrize(
-    ("name", "gone"), [("1", ["1.0", "1.1"]), ("1.0", ["1.0"]), ("/nowhere/2.log", ["2.0"])]
-)
+@pytest.mark.parametrize(("name", "gone"), [("1", ["1.0", "1.1"]), ("1.0", ["1.0"]), ("/nowhere/2.log", ["2.0"])])
 def test_forget_removes_the_rows_that_were_meant(name: str, gone: list[str], tmp_path: Path) -> None:
     async def scenario(
         commands: StateCommands, thread: OffsetThread, _: DeadLetters, agent: Agent
@@ -143,9 +141,7 @@ def test_forget_removes_the_rows_that_were_meant(name: str, gone: list[str], tmp
 
 
 def test_an_export_restores_to_the_same_rows(tmp_path: Path) -> None:
-    odd = msgspec.structs.replace(
-        life(3), path="/caf\udce9", head_digest=b"\x00\xff", carry=b'{"stamp_ms":5}'
-    )
+    odd = msgspec.structs.replace(life(3), path="/caf\udce9", head_digest=b"\x00\xff", carry=b'{"stamp_ms":5}')
 
     async def scenario(
         commands: StateCommands, thread: OffsetThread, _: DeadLetters, agent: Agent

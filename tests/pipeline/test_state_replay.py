@@ -63,9 +63,7 @@ def refusing(bad: set[str], status: int) -> Callable[[Content], int]:
         pytest.param(lambda _: 204, set(), id="all_taken"),
         pytest.param(refusing({"3", "11"}, 400), {"1.0.3", "1.0.11"}, id="two_refused"),
         pytest.param(lambda contents: 413 if len(contents) > 3 else 204, set(), id="too_large_together"),
-        pytest.param(
-            lambda _: 200, {f"1.0.{start}" for start in range(16)}, id="some_refused_which_is_not_said"
-        ),
+        pytest.param(lambda _: 200, {f"1.0.{start}" for start in range(16)}, id="some_refused_which_is_not_said"),
     ],
 )
 def test_what_the_endpoint_takes_is_delivered_and_nothing_else(

@@ -95,9 +95,7 @@ def test_what_belongs_to_the_old_offset_goes_with_it(tmp_path: Path) -> None:
     carry = Carry(
         stamp_ms=5, encoding="latin-1", layout="log4j", header=("date", "time"), part=OpenPart(2, "t", "info")
     )
-    row = row_of_file(
-        tmp_path, carry, offset=19, guard_length=9, guard_digest=b"digest", state=LifeState.DONE
-    )
+    row = row_of_file(tmp_path, carry, offset=19, guard_length=9, guard_digest=b"digest", state=LifeState.DONE)
 
     to_start, to_middle = rewound(row, "start", NOW_MS), rewound(row, 11, NOW_MS)
 
