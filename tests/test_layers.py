@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "shipper"
 MAY_IMPORT = {
     "errors": set[str](),
     "core": {"core", "errors"},
-    "config": {"config", "core", "errors"},
+    "config": {"config", "core", "errors", "formats"},
     "adapters": {"core", "config", "errors"},
     "endpoint": {"endpoint", "errors"},
     "pipeline": {"pipeline", "adapters", "config", "core", "errors"},
