@@ -48,7 +48,7 @@ class _Pieces(aiohttp.Payload):
 
 
 class _LoopbackResolver(AbstractResolver):
-    """`localhost` is 127.0.0.1 first, then ::1: where the endpoint listens on one of them only, it is mostly that one."""
+    """`localhost` is 127.0.0.1 first, then ::1: an endpoint that listens on one of them only is mostly at that one."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

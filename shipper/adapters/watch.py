@@ -119,7 +119,7 @@ class Watcher:
         return {path for path in wanted - self._watches.keys() - self.polled.keys() if self._add(path)}
 
     def take(self) -> tuple[set[str], bool]:
-        """Return the paths whose content changed, and whether a scan is due: names came or went, or too much happened."""
+        """Return the paths whose content changed, and whether a scan is due: names came or went, or too much to list."""
         with self._lock:
             changed, self._changed = self._changed, set()
             structure, self._structure = self._structure, set()

@@ -18,7 +18,7 @@ class Backoff:
 
     def next_seconds(self, jitter: float = 1.0) -> float:
         """Count an attempt and return the wait before the next; *jitter* is a random number in [0, 1]."""
-        limit = min(self._max, self._initial * 2 ** min(self.attempts, 32))
+        limit = min(self._max, self._initial * float(1 << min(self.attempts, 32)))
         self.attempts += 1
         return limit * jitter
 

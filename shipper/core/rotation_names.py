@@ -63,7 +63,7 @@ def is_rotated_name(name: str, of: str) -> bool:
 
 
 def lineage_of(path: str, known_paths: Container[str]) -> str:
-    """Return the path of the live file that *path* belongs to: the shortest of *known_paths* it can stem from, else itself."""
+    """Return the live file that *path* belongs to: the shortest of *known_paths* it can stem from, else itself."""
     directory, slash, name = path.rpartition("/")
     stems = [directory + slash + stem for stem in live_names(name) if directory + slash + stem in known_paths]
     return min(stems, key=lambda stem: (len(stem), stem), default=path)

@@ -25,7 +25,7 @@ from shipper.adapters.offsets import OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.adapters.watch import Watcher
 from shipper.config import Config, load_presets, rules
-from shipper.core.batch import BatchLimits
+from shipper.core.batch import BatchLimits, Portion, Settlement
 from shipper.core.model import FileKey
 from shipper.pipeline.census import Census
 from shipper.pipeline.committer import Committer
@@ -145,11 +145,14 @@ class Agent:
             now_ms=wall_clock_ms,
             monotonic=time.monotonic,
             jitter=random.random,
-            on_settled=lambda portion, settlement: self._tailer.settled(portion, settlement),
+            on_settled=self._settled,
             say=self._journal.say,
             retry_initial_seconds=endpoint.retry.initial_seconds,
             retry_max_seconds=endpoint.retry.max_seconds,
         )
+
+    def _settled(self, portion: Portion, settlement: Settlement) -> None:
+        self._tailer.settled(portion, settlement)  # made after the sender, which it needs
 
     def _discovery(self) -> Discovery:
         wanted = [

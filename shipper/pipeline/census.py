@@ -64,8 +64,8 @@ class Census:
         for life in lives:
             index = self._by_name.get(life.source)
             if index is None:
-                self._journal.once("source_removed", life.source, source=life.source, file=life.path,
-                                   hint="its offsets are kept: name the source again, or 'shipper state forget'")  # fmt: skip
+                hint = "its offsets are kept: name the source again, or 'shipper state forget'"
+                self._journal.once("source_removed", life.source, source=life.source, file=life.path, hint=hint)
                 continue
             followed = Followed(
                 life, self._readings[index], self._path_attributes(index, life.path), lineage=life.file_id

@@ -91,7 +91,7 @@ class Followed:
         return self.framer.open_bytes if self.framer else 0
 
     def settle_layout(self, head: bytes) -> None:
-        """Choose how the file is read, from *head*: its first bytes, or those at the offset where that is all we have."""
+        """Choose how the file is read, from *head*: its first bytes, or those at the offset where it is taken up."""
         if self.framer is not None:
             return
         layout = self.carry.layout

@@ -22,7 +22,7 @@ class SourceReading:
     """Gives the converter for a file of one source."""
 
     def __init__(self, rule: Rule, rate_limit: int = 0) -> None:
-        """Compile *rule*, unless it leaves the choice to the file's text; *rate_limit* is in bytes a second, 0 for none."""
+        """Compile *rule*, unless the file's text decides; *rate_limit* is in bytes a second, 0 for none."""
         self.rule = rule
         self.rate_limit = rate_limit
         self._converters: dict[str, Converter] = {}

@@ -323,7 +323,7 @@ class Tailer:
 
 def settled_figures(portion: Portion, settlement: Settlement) -> dict[str, int]:
     """Return the counters that a settled portion adds: its records by fate."""
-    refused = Counter({span: reason for span, reason in ((r.span, r.reason) for r in settlement.refused)}.values())
+    refused = Counter({refused.span: refused.reason for refused in settlement.refused}.values())
     unnamed = settlement.refused_unnamed
     dropped = sum(settlement.filtered.values())
     acked = portion.encoded.records - refused.total() - unnamed - dropped

@@ -50,8 +50,8 @@ def total(counts: Mapping[str, int], files: int) -> Totals:
     plain = {
         name: counts.get(name, 0)
         for name in (
-            "bytes_read", "read", "acked", "refused_unnamed", "pending", "parts", "restamped", "unparsed", "trimmed", "bad_bytes", "nul_bytes",
-            "pattern_timeouts", "lost_bytes",
+            "bytes_read", "read", "acked", "refused_unnamed", "pending", "parts", "restamped", "unparsed", "trimmed",
+            "bad_bytes", "nul_bytes", "pattern_timeouts", "lost_bytes",
         )
     }  # fmt: skip
     return Totals(

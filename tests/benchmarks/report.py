@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -171,7 +172,7 @@ def wait_for_events(sink: SinkProcess, events: int, seconds: float = 60.0) -> No
         time.sleep(0.05)
 
 
-def idle(folder: Path, *, files: int = 1000, seconds: float = 60.0, **source: object) -> None:
+def idle(folder: Path, source: Mapping[str, str], *, files: int = 1000, seconds: float = 60.0) -> None:
     """Print the CPU share of an agent that watches *files* quiet files."""
     logs = folder / "idle"
     logs.mkdir(exist_ok=True)
@@ -185,14 +186,15 @@ def idle(folder: Path, *, files: int = 1000, seconds: float = 60.0, **source: ob
         before = cpu_of(agent.pid)
         time.sleep(seconds)
         share = (cpu_of(agent.pid) - before) / seconds * 100
+        rss = peak_rss_mb(agent.pid)
         print(
-            f"idle, {files} files, {source or 'pattern'}: {share:.2f} % of a core, peak RSS {peak_rss_mb(agent.pid):.0f} MB"
+            f"idle, {files} files, {'pattern' if source else 'format: auto'}: {share:.2f} % of a core, peak RSS {rss:.0f} MB"
         )
         agent.terminate()
         agent.wait()
 
 
-def latency(folder: Path, *, rate: int = 100, lines: int = 2000, **source: object) -> None:
+def latency(folder: Path, source: Mapping[str, str], *, rate: int = 100, lines: int = 2000) -> None:
     """Print append-to-acknowledgement percentiles at *rate* lines a second."""
     log = folder / "latency.log"
     log.write_text("", encoding="utf-8")
@@ -213,7 +215,7 @@ def latency(folder: Path, *, rate: int = 100, lines: int = 2000, **source: objec
         agent.terminate()
         agent.wait()
     p50, p90, p99 = (waits[int(len(waits) * share) - 1] for share in (0.5, 0.9, 0.99))
-    print(f"latency at {rate} lines/s, {source or 'pattern'}: p50 {p50:.1f} p90 {p90:.1f} p99 {p99:.1f} "
+    print(f"latency at {rate} lines/s, {'pattern' if source else 'format: auto'}: p50 {p50:.1f} p90 {p90:.1f} p99 {p99:.1f} "
           f"max {waits[-1]:.1f} ms; CPU {cpu:.2f} s in {lines / rate:.0f} s")  # fmt: skip
 
 
@@ -232,11 +234,11 @@ def main(wanted: list[str]) -> None:
             print("\nAn endpoint that answers 50 ms late, concurrency 8:")
             throughput(folder, delay_seconds=0.05, concurrency=8)
         if "idle" in parts:
-            idle(folder, **pattern)
-            idle(folder)
+            idle(folder, pattern)
+            idle(folder, {})
         if "latency" in parts:
-            latency(folder, **pattern)
-            latency(folder)
+            latency(folder, pattern)
+            latency(folder, {})
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -86,4 +87,5 @@ def test_no_line_is_lost_however_often_the_agent_is_killed(tmp_path: Path) -> No
     arrived = Counter(text[:12] for text in receiver.contents())
     assert set(arrived) == {f"line-{number:07d}" for number in range(1, writer.written + 1)}, f"seed {seed}"
     duplicates = arrived.total() - len(arrived)
-    print(f"seed {seed}: {KILLS} kills, {writer.written} lines, {dict(writer.rotations)}, {duplicates} duplicates")
+    report = f"seed {seed}: {KILLS} kills, {writer.written} lines, {dict(writer.rotations)}, {duplicates} duplicates"
+    sys.stdout.write(report + "\n")

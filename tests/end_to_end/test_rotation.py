@@ -1,4 +1,6 @@
-"""Rotation and identity, as a table: each case × {agent up, down, endpoint stalled} × {small file, equal heads} × {watcher on, off}.
+"""Rotation and identity as a table.
+
+Each case × {agent up, down, endpoint stalled} × {small file, equal heads} × {watcher on, off}.
 
 Every line that existed in a file at a scan arrives, once, and in order.
 """
