@@ -215,7 +215,8 @@ def latency(folder: Path, source: Mapping[str, str], *, rate: int = 100, lines: 
         agent.terminate()
         agent.wait()
     p50, p90, p99 = (waits[int(len(waits) * share) - 1] for share in (0.5, 0.9, 0.99))
-    print(f"latency at {rate} lines/s, {'pattern' if source else 'format: auto'}: p50 {p50:.1f} p90 {p90:.1f} p99 {p99:.1f} "
+    rule = "pattern" if source else "format: auto"
+    print(f"latency at {rate} lines/s, {rule}: p50 {p50:.1f} p90 {p90:.1f} p99 {p99:.1f} "
           f"max {waits[-1]:.1f} ms; CPU {cpu:.2f} s in {lines / rate:.0f} s")  # fmt: skip
 
 
