@@ -104,8 +104,8 @@ class ReferenceReader:
     def _units(self, lines: list[Line]) -> Iterator[Unit]:
         if self.rule.format in CONTAINERS:
             for message in messages((line.text for line in lines), self.rule.format):
-                first, last = lines[message.lines[0]], lines[message.lines[-1]]
-                yield Unit(message.text, Span(first.start, last.end), message.outer)
+                span = Span(lines[message.lines[0]].start, lines[message.lines[-1]].end)
+                yield Unit(message.text, span, message.outer)
             return
         text = "\n".join(line.text for line in lines)
         starts: dict[int, int] = {}
