@@ -107,6 +107,7 @@ class LineLoop:
         scope: dict[str, object] = {
             "E": self._event, "UNSET": UNSET, "LEVELS": self._levels, "level": self._level, "MASK": rules.mask,
             "is_http": is_http_status, "Slow": self._slow, "raw_of": _raw_of,
+            "WHOLE": [rules.name_mask(name) for name in self._names.values()],
             "DEFAULT": rules.rule.severity.default, "CONTENT": rules.rule.limits.content_bytes // 4,
         }  # fmt: skip
         for index, pattern in enumerate(patterns):
@@ -165,13 +166,14 @@ class LineLoop:
         out += self._stamp(f"g{stamp}" if stamp else None, pad)
         out += self._severity(" or ".join([*(f"g{i}" for i in levels), "None"]) if levels else "None", pad)
         values = []
-        for group, name in self._names.items():
+        for position, (group, name) in enumerate(self._names.items()):
             value = f"g{groups[group]}" if group in groups else "UNSET"
             if value != "UNSET":
                 if self._checks_values:
                     out.append(f"{pad}if {value} and len({value}) > VALUE: raise Slow")
                 if self._rules.mask:
-                    out.append(f"{pad}if {value}: {value} = MASK({value})")
+                    masked = f"MASK({value})" if self._rules.name_mask(name) is None else f"WHOLE[{position}]"
+                    out.append(f"{pad}if {value}: {value} = {masked}")
             if name.lower() == "status":
                 both = f"({value} or UNSET, UNSET) if {value} and is_http({value}) else (UNSET, {value} or UNSET)"
                 out.append(f"{pad}h, a = {both if value != 'UNSET' else '(UNSET, UNSET)'}")

@@ -16,7 +16,7 @@ import msgspec
 from shipper.core.attributes import place, trim
 from shipper.core.chunk_stamps import ChunkStamps, Tails, ms_of
 from shipper.core.extract import UNPARSED, Parsed, extractor
-from shipper.core.masks import compile_masks, mask_value
+from shipper.core.masks import compile_masks, mask_value, name_masks
 from shipper.core.model import Carry, Event, FileFacts, FileKey
 from shipper.core.rule import Rule, TooOld
 from shipper.core.severity import raw_level, severity_of
@@ -105,6 +105,7 @@ class EventRules:
         self.keep = [re.compile(pattern) for pattern in rule.keep]
         self.drop = [re.compile(pattern) for pattern in rule.drop]
         self.mask = compile_masks(rule.masks)
+        self.name_mask = name_masks(rule.masks)
         self.content_levels = [(re.compile(pattern), severity) for pattern, severity in rule.severity.rules]
         self._tails: Tails = {}
         self._levels: dict[str | int, tuple[str, str | None]] = {}
@@ -208,7 +209,8 @@ class EventRules:
             with (budget or nullcontext)():
                 for name, value in event.items():
                     if name == "content" or (name not in state.base and name not in OURS):
-                        event[name] = mask_value(mask, value)
+                        whole = None if name == "content" or value in (None, "") else self.name_mask(name)
+                        event[name] = mask_value(mask, value) if whole is None else whole
         except MatchTimeout:
             if budget is None:
                 raise

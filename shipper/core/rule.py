@@ -81,10 +81,17 @@ class MultilineRule(msgspec.Struct, frozen=True):
 
 
 class MaskRule(msgspec.Struct, frozen=True):
-    """Text that must not leave: the whole match, or its one group, becomes *replace* (taken literally)."""
+    """Text that must not leave: the whole match, or its one group, becomes *replace* (taken literally).
+
+    Attributes:
+        check: A name in ``masks.CHECKS``: of the matches only what passes it is replaced, and groups do not matter.
+        names: Attributes whose whole value is replaced, whatever it is: a pattern for all of the name, in any case.
+    """
 
     pattern: str
     replace: str
+    check: str = ""
+    names: str = ""
 
 
 class EventLimits(msgspec.Struct, frozen=True):
