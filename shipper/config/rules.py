@@ -14,16 +14,15 @@ from typing import Final
 
 import msgspec
 
-from shipper.config.mask_presets import MASK_PRESETS, replacement
+from shipper.config.mask_presets import mask_rules
 from shipper.config.model import Config
 from shipper.config.patterns import group_names
 from shipper.config.presets import GENERIC, Preset
-from shipper.config.source_model import MaskKeys, MultilineKeys, SeverityKeys, Source, TimestampKeys
+from shipper.config.source_model import MultilineKeys, SeverityKeys, Source, TimestampKeys
 from shipper.config.validate_rules import AT_STAMP
-from shipper.core.rule import MaskRule, MultilineRule, RecordFormat, Rule, SeverityRule, StampRule, TooOld
+from shipper.core.rule import MultilineRule, RecordFormat, Rule, SeverityRule, StampRule, TooOld
 
 INGEST_ORIGIN: Final = "shipper"
-DEFAULT_REPLACEMENT: Final = "****"
 
 _STAMP: Final = (
     r"\[?(?P<timestamp>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
@@ -42,6 +41,7 @@ GENERIC_PATTERNS: Final = (
 """A leading ISO-like stamp, then a level word if there is one: what many programs write without agreeing on it."""
 
 _STAMP_AT_START: Final = _STAMP.replace("?P<timestamp>", "?:")
+_RANKS: Final = ("program", "family", "general")
 _WRITTEN_OUT: Final = {
     "raw": RecordFormat.RAW,
     "json": RecordFormat.JSON,
@@ -71,7 +71,7 @@ def rules(config: Config, source: Source, presets: Lookup[str, Preset], host_nam
 
 
 def _candidates(config: Config, source: Source, presets: Lookup[str, Preset], host_name: str) -> Iterator[Rule]:
-    for preset in presets.values():
+    for preset in sorted(presets.values(), key=lambda preset: (_RANKS.index(preset.rank), preset.name)):
         yield _rule(config, source, preset, host_name)
     yield _built_in(config, source, "json", host_name)
     yield _built_in(config, source, "logfmt", host_name)
@@ -93,6 +93,7 @@ def _rule(config: Config, source: Source, preset: Preset, host_name: str) -> Rul
     return Rule(
         source=source.name,
         layout=preset.name,
+        sign=preset.sign,
         format=RecordFormat(preset.format),
         patterns=patterns,
         stamp=_stamp(source.timestamp, preset.timestamp, groups, config.zone),
@@ -100,7 +101,7 @@ def _rule(config: Config, source: Source, preset: Preset, host_name: str) -> Rul
         multiline=multiline,
         keep=source.keep,
         drop=source.drop,
-        masks=tuple(_mask(mask) for mask in source.mask),
+        masks=tuple(rule for mask in source.mask for rule in mask_rules(mask)),
         attributes=_attributes(config, source, host_name),
         limits=config.endpoint.event_limits,
         record_id=source.record_id,
@@ -156,14 +157,6 @@ def _multiline(own: MultilineKeys | None, preset: MultilineKeys | None, *, has_p
         max_bytes=max_bytes,
         timeout_ms=_DEFAULT_MULTILINE.timeout_ms if timeout_seconds is None else round(timeout_seconds * 1000),
     )
-
-
-def _mask(mask: MaskKeys) -> MaskRule:
-    if mask.preset is not None:
-        replace = replacement(mask.preset) if mask.replace is None else mask.replace
-        return MaskRule(pattern=MASK_PRESETS[mask.preset], replace=replace)
-    replace = DEFAULT_REPLACEMENT if mask.replace is None else mask.replace
-    return MaskRule(pattern=mask.pattern or "", replace=replace)
 
 
 def _attributes(config: Config, source: Source, host_name: str) -> dict[str, str]:
