@@ -39,7 +39,11 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         name: What `format:` calls it.
         description: One line for `shipper formats`.
-        format: pattern, or json or logfmt for a known set of keys.
+        format: pattern; json or logfmt for a known set of keys; w3c for columns that the file itself names.
+        rank: How much it asks of a line: a format of one program, a family that many programs write, or a general
+            shape. Of two that fit a file alike, `format: auto` takes the one that asks more.
+        sign: What stands in every record of the format, for json and logfmt, where keys alone do not tell; only
+            `format: auto` looks at it.
         pattern: How a record is taken apart; named groups become attributes.
         patterns: Alternatives, tried in order, instead of one pattern.
         timestamp: As in a source.
@@ -49,7 +53,9 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     description: str = ""
-    format: Literal["pattern", "json", "logfmt"] = "pattern"
+    format: Literal["pattern", "json", "logfmt", "w3c"] = "pattern"
+    rank: Literal["program", "family", "general"] = "program"
+    sign: str | None = None
     pattern: str | None = None
     patterns: tuple[str, ...] = ()
     timestamp: TimestampKeys = TimestampKeys()
@@ -120,6 +126,7 @@ def _check(preset: Preset, place: Place) -> None:
         place.at("format").wrong("format: pattern needs a pattern, and no other format has one")
     check_pattern(preset.pattern, place.at("pattern"))
     check_patterns(preset.patterns, place.at("patterns"))
+    check_pattern(preset.sign, place.at("sign"))
     check_timestamp(preset.timestamp, place.at("timestamp"))
     check_severity(preset.severity, place.at("severity"))
     if preset.multiline is not None:

@@ -7,10 +7,12 @@ fits as well, because it stands before it; what fits nothing is raw text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from shipper.core.columns import is_directive
 from shipper.core.event import EventRules
 from shipper.core.extract import UNPARSED
 from shipper.core.records import RecordSplitter
@@ -48,10 +50,15 @@ def choose(candidates: Sequence[Rule], sample: str) -> Rule:
 def _score(rule: Rule, text: str) -> float:
     reader, splitter = _compiled(_key(rule))
     records = splitter.split(text)
+    if rule.format is RecordFormat.W3C:
+        records = [record for record in records if not is_directive(record)] if "#fields" in text.lower() else []
     if not records:
         return 0.0
+    sign = re.compile(rule.sign) if rule.sign is not None else None
     good = 0.0
     for record in records:
+        if sign is not None and not sign.search(record):
+            continue
         parsed = reader.extract(record)
         if parsed is UNPARSED or not parsed.fits:
             continue

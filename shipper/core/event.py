@@ -15,10 +15,11 @@ import msgspec
 
 from shipper.core.attributes import place, trim
 from shipper.core.chunk_stamps import ChunkStamps, Tails, ms_of
-from shipper.core.extract import UNPARSED, Parsed, extractor
+from shipper.core.columns import ColumnExtract, header_after, is_directive
+from shipper.core.extract import UNPARSED, Extract, Parsed, extractor
 from shipper.core.masks import compile_masks, mask_value, name_masks
 from shipper.core.model import Carry, Event, FileFacts, FileKey
-from shipper.core.rule import Rule, TooOld
+from shipper.core.rule import RecordFormat, Rule, TooOld
 from shipper.core.severity import raw_level, severity_of
 from shipper.core.timestamps import StampReader, utc_text
 
@@ -73,6 +74,7 @@ class ChunkState(msgspec.Struct):
     limit: str
     ahead: str
     encoding: str
+    header: tuple[str, ...] = ()
     filtered: dict[str, int] = {}
     restamped: int = 0
     unparsed: int = 0
@@ -99,7 +101,8 @@ class EventRules:
     def __init__(self, rule: Rule) -> None:
         """Compile every pattern of *rule*."""
         self.rule = rule
-        self.extract = extractor(rule)
+        self.columns = ColumnExtract(rule) if rule.format is RecordFormat.W3C else None
+        self.extract: Extract = self.columns or extractor(rule)
         self.stamp_reader = StampReader(rule.stamp.formats, rule.stamp.zone)
         self.outer_reader = StampReader(("rfc3339",), "")
         self.keep = [re.compile(pattern) for pattern in rule.keep]
@@ -127,6 +130,7 @@ class EventRules:
             limit=utc_text(max(now_ms - self.rule.max_age_ms, 0)),
             ahead=utc_text(now_ms + self.rule.max_ahead_ms),
             encoding=carry.encoding or "utf-8",
+            header=carry.header,
             filtered={},
         )
 
@@ -180,21 +184,24 @@ class EventRules:
 
     def _match(self, text: str, state: ChunkState, budget: MatchBudget | None) -> tuple[Parsed, str | None, bool]:
         if budget is None:  # the chunk's own limit: who set it reads the chunk again
-            return *self._match_now(text), False
+            return *self._match_now(text, state), False
         try:
             with budget():
-                return *self._match_now(text), False
+                return *self._match_now(text, state), False
         except MatchTimeout:
             state.pattern_timeouts += 1
             return UNPARSED, None, True
 
-    def _match_now(self, text: str) -> tuple[Parsed, str | None]:
+    def _match_now(self, text: str, state: ChunkState) -> tuple[Parsed, str | None]:
+        if self.columns is not None and is_directive(text):
+            state.header = header_after(text, state.header)
+            raise Withheld("directive")
         if self.keep and not any(pattern.search(text) for pattern in self.keep):
             raise Withheld("keep")
         if any(pattern.search(text) for pattern in self.drop):
             raise Withheld("drop")
         found = next((severity for pattern, severity in self.content_levels if pattern.search(text)), None)
-        return self.extract(text), found
+        return self.extract(text) if self.columns is None else self.columns.read(text, state.header), found
 
     def mask_later_part(self, event: Event) -> None:
         """Mask the content of a record's later part; its attributes were masked with the first."""
@@ -259,4 +266,4 @@ def record_id(key: FileKey, offset: int, part: int) -> str:
 def carry_after(state: ChunkState, carry: Carry) -> Carry:
     """Return what the next chunk must know of the times in this one."""
     stamp = carry.stamp_ms if state.last is None else ms_of(state.last)
-    return msgspec.structs.replace(carry, stamp_ms=stamp, restamp_ms=state.restamp_ms)
+    return msgspec.structs.replace(carry, stamp_ms=stamp, restamp_ms=state.restamp_ms, header=state.header)

@@ -21,6 +21,7 @@ class RecordFormat(enum.Enum):
     LOGFMT = "logfmt"
     CRI = "cri"
     DOCKER = "docker"
+    W3C = "w3c"
 
 
 class TooOld(enum.Enum):
@@ -115,6 +116,7 @@ class Rule(msgspec.Struct, frozen=True):
             set, MULTILINE is not set). For CRI and DOCKER: applied to the inner message.
         attributes: On every event of the source: host.name, dt.ingest.origin and the static ones.
         candidates: For AUTO: the rules to choose from, best first among equals.
+        sign: For a candidate: searched in a record, and without it the layout is not this one.
     """
 
     source: str
@@ -136,3 +138,4 @@ class Rule(msgspec.Struct, frozen=True):
     max_ahead_ms: int = 10 * 60_000
     open_line_timeout_ms: int = 2000
     candidates: tuple[Rule, ...] = ()
+    sign: str | None = None
