@@ -21,7 +21,8 @@ class PerMinute:
     def __init__(self, limit: int, now_ms: int) -> None:
         """*limit* is at least 1; the first minute starts full."""
         self._limit = limit
-        self._balance = float(limit)
+        self._full = limit * _MS_A_MINUTE  # balances are in sixty-thousandths: whole numbers add up exactly
+        self._balance = self._full
         self._at_ms = now_ms
 
     def wait_seconds(self, now_ms: int) -> int:
@@ -29,11 +30,11 @@ class PerMinute:
         # A clock that was set back adds nothing and takes nothing.
         passed_ms = max(0, now_ms - self._at_ms)
         self._at_ms = now_ms
-        self._balance = min(float(self._limit), self._balance + self._limit * passed_ms / _MS_A_MINUTE)
-        if self._balance >= 1:
+        self._balance = min(self._full, self._balance + self._limit * passed_ms)
+        if self._balance >= _MS_A_MINUTE:
             return 0
-        return math.ceil((1 - self._balance) * _MS_A_MINUTE / self._limit / 1_000)
+        return math.ceil((_MS_A_MINUTE - self._balance) / self._limit / 1_000)
 
     def take(self, count: int) -> None:
         """Count *count* as let through."""
-        self._balance -= count
+        self._balance -= count * _MS_A_MINUTE

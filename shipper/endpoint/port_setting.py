@@ -6,6 +6,7 @@ forms. A new port counts from the next start: `--restart-service` is that.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -58,7 +59,8 @@ def set_port(settings_dir: Path, port: int) -> Path:
         finally:
             os.close(directory)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise StateError(f"{path}: cannot be written: {error.strerror}; run as root, or use --settings-dir") from error
     return path
 
