@@ -1,8 +1,8 @@
 """Posts batches to the ingest endpoint; maps every network error to EndpointUnreachable.
 
 Source: the reference page, sections 1, 2 and 7: a JSON array; no token and no
-gzip to loopback; loopback bypasses proxies; 127.0.0.1 before ::1; a 204 that
-announces a body would poison the next answer on the connection.
+gzip to loopback; loopback bypasses proxies; 127.0.0.1 before ::1; a 204 may
+announce a body (http_output_heads.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 
 from shipper import __version__
+from shipper.adapters.http_output_heads import HeadConnector
 from shipper.core.delivery import Response
 from shipper.errors import EndpointUnreachable
 
@@ -105,9 +106,7 @@ class HttpOutput:
             pieces = [b"".join(pieces)]
         try:
             async with session.post(self._url, data=_Pieces(pieces), headers=headers, allow_redirects=False) as answer:
-                body = await answer.content.read(LONGEST_ANSWER_BYTES) if answer.status != 204 else b""
-                if answer.status == 204 and answer.headers.get("Content-Length", "0") != "0":
-                    answer.close()  # its body would be read as the beginning of the next answer
+                body = await _body_of(answer)
                 lowered = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(answer.status, lowered, body)
         except TimeoutError:
@@ -123,7 +122,7 @@ class HttpOutput:
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=HeadConnector(
                 limit=self._connections,
                 resolver=_LoopbackResolver() if self._loopback else None,
                 happy_eyeballs_delay=None if self._loopback else 0.25,
@@ -134,6 +133,17 @@ class HttpOutput:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self._session
+
+
+async def _body_of(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the whole body, as far as it is looked at: an answer that is cut short must not count as one."""
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) >= LONGEST_ANSWER_BYTES:
+            answer.close()  # the rest is not read, so the connection ends here
+            break
+    return bytes(body[:LONGEST_ANSWER_BYTES])
 
 
 def _cause(error: Exception) -> str:
