@@ -32,10 +32,14 @@ class ConfigError(ShipperError):
 
     exit_code = 78
 
-    def __init__(self, problems: list[str]) -> None:
-        """Keep every problem, so that the operator mends the file in one go."""
+    def __init__(self, problems: list[str], excerpts: list[str] | None = None) -> None:
+        """Keep every problem, so that the operator mends the file in one go.
+
+        *excerpts* has a place for each problem: the line of the file with a caret under it, empty where there is none.
+        """
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.excerpts = excerpts or [""] * len(problems)
 
 
 class UsageError(ShipperError):

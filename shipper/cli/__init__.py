@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Final
 
 import click
 
 from shipper import __version__
-from shipper.errors import ShipperError
+from shipper.errors import ConfigError, ShipperError
 
 # Loaded when asked for: `shipper run` should not pay for what `shipper endpoint` needs.
 _COMMANDS: Final = {
@@ -53,6 +54,19 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except ShipperError as error:
-        click.echo(str(error), err=True)
+        _show(error)
         sys.exit(error.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _show(error: ShipperError) -> None:
+    """Print *error*; on a terminal a problem of the configuration with its line and a caret, for programs without."""
+    if not isinstance(error, ConfigError) or not sys.stderr.isatty():
+        click.echo(str(error), err=True)
+        return
+    for problem, excerpt in zip(error.problems, error.excerpts, strict=True):
+        click.echo(problem, err=True)
+        if excerpt:
+            source, _, caret = excerpt.rpartition("\n")
+            click.echo(source, err=True)
+            click.echo(caret if "NO_COLOR" in os.environ else click.style(caret, fg="red", bold=True), err=True)

@@ -17,7 +17,7 @@ from msgspec import inspect
 from shipper.config.problems import KeyPath, Problems, known_words
 from shipper.config.units import duration_seconds, size_bytes
 from shipper.config.value_types import UNIT, Secret
-from shipper.config.yaml_tree import Entry, Mapping, Node, Scalar, Sequence
+from shipper.config.yaml_tree import Mapping, Node, Position, Scalar, Sequence, place_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 N = TypeVar("N", int, float)
@@ -46,7 +46,7 @@ class _Decoder:
 
     def struct(self, node: Node, as_type: inspect.StructType, path: KeyPath) -> msgspec.Struct | None:
         if not isinstance(node, Mapping):
-            self._problems.add(path, f"keys with values are expected, found {_kind(node)}", line=node.line)
+            self._wrong(path, f"keys with values are expected, found {_kind(node)}", Position(node.line, node.column))
             return None
         fields = {field.encode_name: field for field in as_type.fields}
         values: dict[str, object] = {}
@@ -54,14 +54,14 @@ class _Decoder:
             field = fields.get(entry.key)
             if field is None:
                 text = f"unknown key {entry.key!r}; {known_words(entry.key, fields)}"
-                self._problems.add((*path, entry.key), text, line=entry.line)
+                self._wrong((*path, entry.key), text, Position(entry.line, entry.column))
                 continue
             if _is_null(entry.value) and not field.required:
                 continue
             try:
                 values[field.name] = self.value(entry.value, field.type, (*path, entry.key))
             except _Misfit as misfit:
-                self._problems.add((*path, entry.key), str(misfit), line=_line(entry))
+                self._wrong((*path, entry.key), str(misfit), place_of(entry))
         return self._made(node, as_type, values, path)
 
     def _made(
@@ -71,7 +71,8 @@ class _Decoder:
         required = [field for field in as_type.fields if field.required]
         for field in required:
             if field.encode_name not in given:
-                self._problems.add((*path, field.encode_name), "is missing; every entry needs one", line=node.line)
+                where = Position(node.line, node.column)
+                self._wrong((*path, field.encode_name), "is missing; every entry needs one", where)
         if any(field.name not in values for field in required):
             return None
         made = as_type.cls(**values)
@@ -107,7 +108,7 @@ class _Decoder:
             try:
                 items.append(self.value(item, item_type, (*path, index)))
             except _Misfit as misfit:
-                self._problems.add((*path, index), str(misfit), line=item.line)
+                self._wrong((*path, index), str(misfit), Position(item.line, item.column))
         # Without the wrong one the others would be numbered otherwise than in the file.
         return tuple(items) if len(items) == len(node.items) and None not in items else ()
 
@@ -119,11 +120,13 @@ class _Decoder:
             try:
                 values[entry.key] = self.value(entry.value, value_type, (*path, entry.key))
             except _Misfit as misfit:
-                self._problems.add((*path, entry.key), str(misfit), line=_line(entry))
+                self._wrong((*path, entry.key), str(misfit), place_of(entry))
         return values
 
     def _union(self, node: Node, as_type: inspect.UnionType, path: KeyPath, unit: str) -> object:
         choices = [choice for choice in as_type.types if not isinstance(choice, inspect.NoneType)]
+        if len(choices) < len(as_type.types) and _is_null(node):
+            return None
         if len(choices) == 1:
             return self.value(node, choices[0], path, unit)
         words = [word for c in choices if isinstance(c, inspect.LiteralType) for word in c.values]
@@ -136,6 +139,9 @@ class _Decoder:
                 continue
         expected = " or ".join(_expected(c, "duration" if isinstance(c, inspect.Metadata) else "") for c in choices)
         raise _Misfit(f"{expected} is expected, found {_kind(node)}")
+
+    def _wrong(self, path: KeyPath, text: str, where: Position) -> None:
+        self._problems.add(path, text, line=where.line, column=where.column)
 
 
 def _scalar(node: Scalar, as_type: inspect.Type, unit: str) -> object:
@@ -189,10 +195,6 @@ def _default(as_type: inspect.StructType) -> object:
     if any(field.required for field in as_type.fields):
         return None
     return as_type.cls()
-
-
-def _line(entry: Entry) -> int:
-    return entry.value.line if isinstance(entry.value, Scalar) else entry.line
 
 
 def _is_null(node: Node) -> bool:

@@ -18,6 +18,17 @@ def pattern_problem(pattern: str) -> str | None:
     return None
 
 
+def broken_at(pattern: str) -> int:
+    """Return the character of *pattern*, from 0, at which it goes wrong."""
+    try:
+        _compile(pattern)
+    except re.error as error:
+        return error.pos or 0
+    except (OverflowError, RecursionError):
+        pass
+    return 0
+
+
 def group_names(pattern: str) -> frozenset[str]:
     """Return the named groups of *pattern*; none where it is wrong."""
     return frozenset(_compile(pattern).groupindex) if pattern_problem(pattern) is None else frozenset()

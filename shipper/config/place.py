@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shipper.config.problems import KeyPath, Problems, path_text
-from shipper.config.yaml_tree import Node, line_of
+from shipper.config.yaml_tree import Node, Position, Scalar, value_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,24 @@ class Place:
         """Return the place that *steps* lead to from here."""
         return Place(self.problems, self.root, (*self.path, *steps))
 
-    def wrong(self, text: str) -> None:
-        """Note that the value here is wrong."""
-        self.problems.add(self.path, text, line=self.line)
+    def wrong(self, text: str, *, at: int = 0) -> None:
+        """Note that the value here is wrong; *at* is the character of a text where it goes wrong."""
+        line, column = self._position(at)
+        self.problems.add(self.path, text, line=line, column=column)
 
     @property
     def line(self) -> int:
         """Line of the value, or of the nearest thing round it that is written."""
-        return line_of(self.root, self.path)
+        return value_at(self.root, self.path)[1].line
+
+    def _position(self, at: int) -> Position:
+        node, position = value_at(self.root, self.path)
+        if not at or not isinstance(node, Scalar):
+            return position
+        begin = position.column - 1 + (not node.is_plain)
+        # An escape, a reference or a second line of the text: the character stands elsewhere.
+        stands_there = self.problems.source_line(position.line)[begin:].startswith(node.text[:at])
+        return Position(position.line, begin + at + 1) if stands_there else position
 
     @property
     def has_problem(self) -> bool:

@@ -6,9 +6,17 @@ Owns the shape of a message: `agent.yaml:14: sources[2].pattern: what is wrong; 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from shipper.errors import ConfigError
+
+_LINE_ENDS: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+_EXCERPT_CHARACTERS: Final = 100
+_MAY_HOLD_A_SECRET: Final = re.compile(
+    r"\btoken\b\s*[\"']?\s*:|//[^/\s]*@|[?&][\w.-]*token|dt0[a-z]\d\d\.", re.IGNORECASE
+)
 
 KeyPath = tuple[str | int, ...]
 
@@ -40,30 +48,67 @@ def known_words(word: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(choices)}"
 
 
+class Problem(NamedTuple):
+    """One thing that is wrong; *line* and *column* count from 1, column 0 is not known."""
+
+    line: int
+    text: str
+    path: KeyPath
+    column: int = 0
+
+
 class Problems:
     """The problems of one file, in the order of its lines."""
 
     def __init__(self, file: str) -> None:
         """*file*: its name as the operator knows it."""
         self.file = file
-        self._found: list[tuple[int, str, KeyPath]] = []
+        self._source: list[str] = []
+        self._found: list[Problem] = []
 
-    def add(self, path: KeyPath, text: str, *, line: int) -> None:
+    def set_source(self, text: str) -> None:
+        """Keep the *text* of the file, to show the places in it."""
+        self._source = _LINE_ENDS.split(text)
+
+    def add(self, path: KeyPath, text: str, *, line: int, column: int = 0) -> None:
         """Note that the value at *path* is wrong."""
-        self._found.append((line, text, path))
+        self._found.append(Problem(line, text, path, column))
 
     def any_under(self, path: KeyPath) -> bool:
         """Return whether a value at or under *path* is wrong: what depends on it need not be looked at."""
-        return any(found[: len(path)] == path for _, _, found in self._found)
+        return any(found.path[: len(path)] == path for found in self._found)
+
+    def source_line(self, line: int) -> str:
+        """Return the text of a line, empty where it is not known."""
+        return self._source[line - 1] if 0 < line <= len(self._source) else ""
 
     def lines(self) -> list[str]:
         """Return one line for each problem, in file order."""
-        rows = sorted(self._found, key=lambda row: row[0])
-        return [self._line(*row) for row in dict.fromkeys(rows)]
+        return [self._line(problem) for problem in self._in_order()]
 
-    def _line(self, line: int, text: str, path: KeyPath) -> str:
-        place = f"{path_text(path)}: " if path else ""
-        return f"{self.file}:{line}: {place}{text}".replace("\n", "\\n")
+    def excerpts(self) -> list[str]:
+        """Return for each of `lines` its place in the file with a caret; empty where it may show a secret."""
+        return [self._excerpt(problem) for problem in self._in_order()]
+
+    def _in_order(self) -> list[Problem]:
+        by_message = {problem[:3]: problem for problem in reversed(self._found)}
+        once = [problem for problem in self._found if by_message[problem[:3]] is problem]
+        return sorted(once, key=lambda problem: problem.line)
+
+    def _line(self, problem: Problem) -> str:
+        place = f"{path_text(problem.path)}: " if problem.path else ""
+        return f"{self.file}:{problem.line}: {place}{problem.text}".replace("\n", "\\n")
+
+    def _excerpt(self, problem: Problem) -> str:
+        source = self.source_line(problem.line)
+        if not source.strip() or "token" in problem.path or _MAY_HOLD_A_SECRET.search(source):
+            return ""
+        caret = (problem.column or len(source) - len(source.lstrip()) + 1) - 1
+        begin = max(0, caret - _EXCERPT_CHARACTERS // 2) if len(source) > _EXCERPT_CHARACTERS else 0
+        # Control characters of a file are not for a terminal; a tab takes one place, as the caret counts it.
+        shown = "".join(c if c.isprintable() else " " for c in source[begin : begin + _EXCERPT_CHARACTERS])
+        number = f"{problem.line:>5}"
+        return f"{number} | {shown}\n{' ' * len(number)} | {' ' * (caret - begin)}^"
 
 
 def raise_any(*files: Problems) -> None:
@@ -74,4 +119,4 @@ def raise_any(*files: Problems) -> None:
     """
     lines = [line for problems in files for line in problems.lines()]
     if lines:
-        raise ConfigError(lines)
+        raise ConfigError(lines, [excerpt for problems in files for excerpt in problems.excerpts()])

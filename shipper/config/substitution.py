@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from shipper.config.problems import KeyPath, Problems
-from shipper.config.yaml_tree import Entry, Mapping, Node, Scalar, Sequence
+from shipper.config.yaml_tree import Mapping, Node, Sequence
 
 _REFERENCE: Final = re.compile(r"\$(?:\$|\{([^{}]*)\})")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
@@ -62,17 +62,17 @@ def substitute_tree(root: Node, environ: Lookup[str, str], folder: Path, problem
         if isinstance(node, Sequence):
             return replace(node, items=tuple(walk(item, (*path, i)) for i, item in enumerate(node.items)))
         if isinstance(node, Mapping):
-            entries = (Entry(e.line, e.key, walk(e.value, (*path, e.key))) for e in node.entries)
+            entries = (replace(entry, value=walk(entry.value, (*path, entry.key))) for entry in node.entries)
             return replace(node, entries=tuple(entries))
         if "$" not in node.text:
             return node
         try:
             text = substitute(node.text, environ, folder, keeps_path_parts=_is_source_attribute(path))
         except Unresolved as error:
-            problems.add(path, str(error), line=node.line)
+            problems.add(path, str(error), line=node.line, column=node.column)
             return node
         # A block or quoted text stays text; a bare word takes the type of what was put in.
-        return Scalar(node.line, text, node.is_plain, node.text)
+        return replace(node, text=text, reference=node.text)
 
     return walk(root, ())
 

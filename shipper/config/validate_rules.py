@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shipper.config.mask_presets import MASK_PRESETS
-from shipper.config.patterns import group_count, matches_nothing_at_all, pattern_problem
+from shipper.config.patterns import broken_at, group_count, matches_nothing_at_all, pattern_problem
 from shipper.config.place import Place
 from shipper.config.problems import known_words
 from shipper.config.source_model import MaskKeys, MultilineKeys, SeverityKeys, TimestampKeys
@@ -21,7 +21,7 @@ def check_pattern(pattern: str | None, place: Place) -> bool:
     """Note in *place* why *pattern* cannot be compiled; return whether it can."""
     problem = pattern_problem(pattern) if pattern is not None else None
     if problem is not None:
-        place.wrong(problem)
+        place.wrong(problem, at=broken_at(pattern or ""))
     return problem is None
 
 

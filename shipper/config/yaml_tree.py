@@ -9,7 +9,7 @@ decode.py turns them into what a key asks for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -20,6 +20,13 @@ _MERGE_TAG: Final = _CORE_TAG + "merge"
 _SCALAR_TAGS: Final = {"str", "int", "float", "bool", "null", "timestamp", "value"}
 
 
+class Position(NamedTuple):
+    """Where something begins; both count from 1."""
+
+    line: int
+    column: int
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
     """A single value; *is_plain* means without quotes, *reference* is the text that something was put in for."""
@@ -28,6 +35,7 @@ class Scalar:
     text: str
     is_plain: bool
     reference: str | None = None
+    column: int = 1
 
     @property
     def written(self) -> str:
@@ -46,15 +54,17 @@ class Sequence:
 
     line: int
     items: tuple[Node, ...]
+    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key with its value; *line* is the key's."""
+    """A key with its value; *line* and *column* are the key's."""
 
     line: int
     key: str
     value: Node
+    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class Mapping:
 
     line: int
     entries: tuple[Entry, ...]
+    column: int = 1
 
 
 Node = Scalar | Sequence | Mapping
@@ -70,6 +81,7 @@ Node = Scalar | Sequence | Mapping
 
 def parse(text: str, problems: Problems) -> Node | None:
     """Return the tree of *text*; None where it is not one YAML document, which *problems* then says."""
+    problems.set_source(text)
     try:
         loader = yaml.SafeLoader(text)
         try:
@@ -78,7 +90,8 @@ def parse(text: str, problems: Problems) -> Node | None:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problems.add((), _syntax_text(error), line=mark.line + 1 if mark else 1)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        problems.add((), _syntax_text(error), line=line, column=column)
         return None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, max(error.position, 0)) + 1
@@ -90,21 +103,27 @@ def parse(text: str, problems: Problems) -> Node | None:
     return _Builder(problems).node(root, ()) if root is not None else Mapping(1, ())
 
 
-def line_of(root: Node, path: KeyPath) -> int:
-    """Return the line of the value at *path*, or of the last part of the way that exists."""
-    node, line = root, root.line
+def place_of(entry: Entry) -> Position:
+    """Return where to look at *entry*: at a single value, else at the key."""
+    shown = entry.value if isinstance(entry.value, Scalar) else entry
+    return Position(shown.line, shown.column)
+
+
+def value_at(root: Node, path: KeyPath) -> tuple[Node | None, Position]:
+    """Return the value at *path* and where it stands; None and the last part of the way where it is not written."""
+    node, position = root, Position(root.line, root.column)
     for step in path:
         if isinstance(node, Mapping):
             entry = next((entry for entry in node.entries if entry.key == step), None)
             if entry is None:
-                return line
-            node, line = entry.value, entry.value.line if isinstance(entry.value, Scalar) else entry.line
+                return None, position
+            node, position = entry.value, place_of(entry)
         elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
             node = node.items[step]
-            line = node.line
+            position = Position(node.line, node.column)
         else:
-            return line
-    return line
+            return None, position
+    return node, position
 
 
 def _syntax_text(error: yaml.MarkedYAMLError) -> str:
@@ -129,54 +148,63 @@ class _Builder:
         self._under_way: set[int] = set()
 
     def node(self, raw: yaml.Node, path: KeyPath) -> Node:
-        line = raw.start_mark.line + 1
         if id(raw) in self._under_way:
-            self._problems.add(path, "an alias leads back to itself; write the value out", line=line)
-            return Scalar(line, "", is_plain=True)
+            self._wrong(raw, path, "an alias leads back to itself; write the value out")
+            return Scalar(raw.start_mark.line + 1, "", is_plain=True)
         self._under_way.add(id(raw))
         try:
-            return self._node(raw, path, line)
+            return self._node(raw, path)
         finally:
             self._under_way.discard(id(raw))
 
-    def _node(self, raw: yaml.Node, path: KeyPath, line: int) -> Node:
+    def _node(self, raw: yaml.Node, path: KeyPath) -> Node:
+        line, column = _position(raw)
         if isinstance(raw, yaml.MappingNode):
-            self._check_tag(raw, path, {"map"}, line)
-            return self._mapping(raw, path, line)
+            self._check_tag(raw, path, {"map"})
+            return Mapping(line, self._entries(raw, path), column)
         if isinstance(raw, yaml.SequenceNode):
-            self._check_tag(raw, path, {"seq"}, line)
-            return Sequence(line, tuple(self.node(item, (*path, i)) for i, item in enumerate(raw.value)))
-        self._check_tag(raw, path, _SCALAR_TAGS, line)
-        return Scalar(line, str(raw.value), is_plain=raw.style is None)
+            self._check_tag(raw, path, {"seq"})
+            return Sequence(line, tuple(self.node(item, (*path, i)) for i, item in enumerate(raw.value)), column)
+        self._check_tag(raw, path, _SCALAR_TAGS)
+        # Only a scalar is left; the stubs give its style to that class alone.
+        is_plain = isinstance(raw, yaml.ScalarNode) and raw.style is None
+        return Scalar(line, str(raw.value), is_plain, column=column)
 
-    def _check_tag(self, raw: yaml.Node, path: KeyPath, known: set[str], line: int) -> None:
+    def _check_tag(self, raw: yaml.Node, path: KeyPath, known: set[str]) -> None:
         if raw.tag.removeprefix(_CORE_TAG) not in known:
             tag = raw.tag.replace(_CORE_TAG, "!!")
-            self._problems.add(path, f"the tag {tag!r} has no meaning here; take it away", line=line)
+            self._wrong(raw, path, f"the tag {tag!r} has no meaning here; take it away")
 
-    def _mapping(self, raw: yaml.MappingNode, path: KeyPath, line: int) -> Mapping:
+    def _entries(self, raw: yaml.MappingNode, path: KeyPath) -> tuple[Entry, ...]:
         entries: dict[str, Entry] = {}
         merged: list[Mapping] = []
         for raw_key, raw_value in raw.value:
-            key_line = raw_key.start_mark.line + 1
+            line, column = _position(raw_key)
             if not isinstance(raw_key, yaml.ScalarNode):
-                self._problems.add(path, "a key must be a single word or text", line=key_line)
+                self._wrong(raw_key, path, "a key must be a single word or text")
             elif raw_key.tag == _MERGE_TAG:
-                merged += self._merged(raw_value, path, key_line)
+                merged += self._merged(raw_key, raw_value, path)
             elif (key := str(raw_key.value)) in entries:
                 first = entries[key].line
-                text = f"is given a second time (first on line {first}); keep one of them"
-                self._problems.add((*path, key), text, line=key_line)
+                self._wrong(raw_key, (*path, key), f"is given a second time (first on line {first}); keep one of them")
             else:
-                entries[key] = Entry(key_line, key, self.node(raw_value, (*path, key)))
+                entries[key] = Entry(line, key, self.node(raw_value, (*path, key)), column)
         for entry in (entry for mapping in merged for entry in mapping.entries):
             entries.setdefault(entry.key, replace(entry))
-        return Mapping(line, tuple(entries.values()))
+        return tuple(entries.values())
 
-    def _merged(self, raw: yaml.Node, path: KeyPath, line: int) -> list[Mapping]:
+    def _merged(self, raw_key: yaml.Node, raw: yaml.Node, path: KeyPath) -> list[Mapping]:
         node = self.node(raw, path)
         nodes = node.items if isinstance(node, Sequence) else (node,)
         found = [one for one in nodes if isinstance(one, Mapping)]
         if len(found) != len(nodes):
-            self._problems.add((*path, "<<"), "only mappings can be merged", line=line)
+            self._wrong(raw_key, (*path, "<<"), "only mappings can be merged")
         return found
+
+    def _wrong(self, raw: yaml.Node, path: KeyPath, text: str) -> None:
+        line, column = _position(raw)
+        self._problems.add(path, text, line=line, column=column)
+
+
+def _position(raw: yaml.Node) -> Position:
+    return Position(raw.start_mark.line + 1, raw.start_mark.column + 1)
