@@ -25,6 +25,11 @@ class Inflater:
         self._refused: Answer | None = None
 
     @property
+    def size(self) -> int:
+        """How many bytes `body` has."""
+        return self._size
+
+    @property
     def body(self) -> bytes:
         """What was inflated so far."""
         return b"".join(self._pieces)
