@@ -14,8 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from shipper.core.attributes import MOVED, attribute_name, is_http_status
-from shipper.core.chunk_stamps import ms_of
-from shipper.core.event import ChunkState, EventRules, carry_after
+from shipper.core.event import ChunkState, EventRules, carry_after, oldest_of
 from shipper.core.extract import PatternExtract
 from shipper.core.model import Carry, Encoded, FileFacts
 from shipper.core.records import RecordSplitter
@@ -29,19 +28,32 @@ _FIXED: Final = ("content", "timestamp", "severity", "log.file.path", "log.file.
 _OPTIONAL: Final = ("log.raw_level", "log.timestamp_source", "log.original_timestamp")
 
 
-def can_compile(rule: Rule) -> bool:
-    """Return whether a loop can be made for *rule*; what cannot is read one by one."""
-    if rule.format is RecordFormat.RAW:
-        return True
-    if rule.format is not RecordFormat.PATTERN:
+def can_compile(rule: Rule, file_names: Sequence[str]) -> bool:
+    """Return whether a loop can be made for *rule* and files with these attributes; what cannot is read one by one.
+
+    Two groups that may claim the same name, a name over the limit or more of them than the endpoint takes are
+    decided record by record.
+    """
+    if rule.format not in (RecordFormat.RAW, RecordFormat.PATTERN):
         return False
-    names = _sent_names(rule, ())
-    fits = all(len(name.encode()) <= rule.limits.key_bytes for name in names.values())
-    return (
-        fits
-        and len(set(names.values())) == len(names)
-        and len(names) + 20 + len(rule.attributes) < rule.limits.attributes
+    groups = _group_fields(_sent_names(rule, file_names))
+    fields = [*_FIXED, *file_names, *_OPTIONAL, *groups, *_static(rule, file_names)]
+    return len(set(fields)) == len(fields) <= rule.limits.attributes and all(
+        len(name.encode()) <= rule.limits.key_bytes for name in groups
     )
+
+
+def _static(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
+    """Return the attributes that are the same on every event; what the file's path says wins."""
+    static = {"log.source": rule.source, **rule.attributes}
+    return {name: value for name, value in static.items() if name not in file_names}
+
+
+def _group_fields(names: dict[str, str]) -> list[str]:
+    fields: list[str] = []
+    for name in names.values():
+        fields += ["http.status_code", MOVED + "status"] if name.lower() == "status" else [name]
+    return fields
 
 
 def _sent_names(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
@@ -49,7 +61,10 @@ def _sent_names(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
     taken = {*rule.attributes, *file_names, *_FIXED, *_OPTIONAL, "log.source"}
     names: dict[str, str] = {}
     for group, wanted in PatternExtract(rule).names.items():
-        name = wanted if wanted.lower() == "status" else attribute_name(wanted)
+        if wanted.lower() == "status":
+            names[group] = wanted
+            continue
+        name = attribute_name(wanted)
         names[group] = MOVED + name if name in taken else name
     return names
 
@@ -73,7 +88,7 @@ class LineLoop:
         self._slow = slow
         self._file_names = file_names
         self._names = _sent_names(self._rule, file_names)
-        self._checks_values = self._rule.limits.value_bytes > longest or self._rule.limits.value_bytes < longest
+        self._checks_values = self._rule.limits.value_bytes < longest
         self._event = self._struct()
         self._levels: dict[str | None, tuple[str, str | UnsetType]] = {}
         self._loop = self._compile()
@@ -82,16 +97,13 @@ class LineLoop:
 
     def _fields(self) -> list[str]:
         """Return the attributes whose values differ from event to event, in the order of the struct."""
-        groups: list[str] = []
-        for name in self._names.values():
-            groups += ["http.status_code", MOVED + "status"] if name.lower() == "status" else [name]
-        return [*_FIXED, *self._file_names, *_OPTIONAL, *groups]
+        return [*_FIXED, *self._file_names, *_OPTIONAL, *_group_fields(self._names)]
 
     def _struct(self) -> type[msgspec.Struct]:
         fields = self._fields()
         required = len(_FIXED) + len(self._file_names)
         python_names = {f"f{index}": name for index, name in enumerate(fields)}
-        static = {"log.source": self._rule.source, **self._rule.attributes}
+        static = _static(self._rule, self._file_names)
         definition: list[tuple[str, type] | tuple[str, type, object]] = []
         for index in range(len(fields)):
             definition.append((f"f{index}", str) if index < required else (f"f{index}", str, UNSET))
@@ -106,8 +118,8 @@ class LineLoop:
         patterns = extract.patterns if isinstance(extract, PatternExtract) else []
         scope: dict[str, object] = {
             "E": self._event, "UNSET": UNSET, "LEVELS": self._levels, "level": self._level, "MASK": rules.mask,
-            "is_http": is_http_status, "Slow": self._slow, "raw_of": _raw_of,
-            "WHOLE": [rules.name_mask(name) for name in self._names.values()],
+            "is_http": is_http_status, "Slow": self._slow, "raw_of": self._raw_of,
+            "WHOLE": [rules.name_mask(name) for name in self._fields()],
             "DEFAULT": rules.rule.severity.default, "CONTENT": rules.rule.limits.content_bytes // 4,
         }  # fmt: skip
         for index, pattern in enumerate(patterns):
@@ -130,23 +142,21 @@ class LineLoop:
             "    for r in records:",
         ]
         if self._rules.keep:
-            out += [
-                f"        if not ({' or '.join(f'keep{i}(r)' for i in range(len(self._rules.keep)))}): kept += 1; continue"
-            ]
+            kept = " or ".join(f"keep{index}(r)" for index in range(len(self._rules.keep)))
+            out += [f"        if not ({kept}): kept += 1; continue"]
         if self._rules.drop:
-            out += [
-                f"        if {' or '.join(f'drop{i}(r)' for i in range(len(self._rules.drop)))}: dropped += 1; continue"
-            ]
+            dropped = " or ".join(f"drop{index}(r)" for index in range(len(self._rules.drop)))
+            out += [f"        if {dropped}: dropped += 1; continue"]
         for index in range(len(self._rules.content_levels)):
             out += [f"        {'el' if index else ''}if find{index}(r): cs = found{index}"]
         if self._rules.content_levels:
             out += ["        else: cs = None"]
         if not patterns:
-            out += self._no_match("        ", fits=True)
+            out += self._no_match("        ")
         for index in range(len(patterns)):
             out += [f"        {'el' if index else ''}if m := match{index}(r):", *self._matched(index, "            ")]
         if patterns:
-            out += ["        else:", "            unparsed += 1", *self._no_match("            ", fits=False)]
+            out += ["        else:", "            unparsed += 1", *self._no_match("            ")]
         out += ["    return out, dropped, kept, unparsed, last, carried, read"]
         return out
 
@@ -161,29 +171,46 @@ class LineLoop:
         used = sorted({*wanted.values(), *levels, *([stamp] if stamp else [])})
         out = []
         if used:
-            out.append(f"{pad}{', '.join(f'g{i}' for i in used)}{',' if len(used) == 1 else ''} = m.group({', '.join(map(str, used))})"
-                       if len(used) > 1 else f"{pad}g{used[0]} = m.group({used[0]})")  # fmt: skip
+            out.append(f"{pad}{', '.join(f'g{i}' for i in used)} = m.group({', '.join(map(str, used))})")
         out += self._stamp(f"g{stamp}" if stamp else None, pad)
         out += self._severity(" or ".join([*(f"g{i}" for i in levels), "None"]) if levels else "None", pad)
         values = []
-        for position, (group, name) in enumerate(self._names.items()):
-            value = f"g{groups[group]}" if group in groups else "UNSET"
-            if value != "UNSET":
-                if self._checks_values:
-                    out.append(f"{pad}if {value} and len({value}) > VALUE: raise Slow")
-                if self._rules.mask:
-                    masked = f"MASK({value})" if self._rules.name_mask(name) is None else f"WHOLE[{position}]"
-                    out.append(f"{pad}if {value}: {value} = {masked}")
+        for group, name in self._names.items():
+            place = groups.get(group)
             if name.lower() == "status":
-                both = f"({value} or UNSET, UNSET) if {value} and is_http({value}) else (UNSET, {value} or UNSET)"
-                out.append(f"{pad}h, a = {both if value != 'UNSET' else '(UNSET, UNSET)'}")
+                out += self._status(place, pad)
                 values += ["h", "a"]
+            elif place is None:
+                values.append("UNSET")
             else:
-                values.append(value if value == "UNSET" else f"{value} or UNSET")
+                out += self._value(f"g{place}", self._fields().index(name), pad)
+                values.append(f"g{place}" if self._rules.mask else f"g{place} or UNSET")
         return out + self._add(values, pad)
 
-    def _no_match(self, pad: str, *, fits: bool) -> list[str]:
-        del fits
+    def _status(self, index: int | None, pad: str) -> list[str]:
+        if index is None:
+            return [f"{pad}h = a = UNSET"]
+        value, fields = f"g{index}", self._fields()
+        return [
+            f"{pad}if not {value}: h = a = UNSET",
+            f"{pad}elif is_http({value}): h = {value}; a = UNSET",
+            f"{pad}else: h = UNSET; a = {value}",
+            *self._value("h", fields.index("http.status_code"), pad),
+            *self._value("a", fields.index(MOVED + "status"), pad),
+        ]
+
+    def _value(self, value: str, field: int, pad: str) -> list[str]:
+        """Mask a group's text; it may be longer then."""
+        out = []
+        if self._rules.mask:
+            whole = self._rules.name_mask(self._fields()[field]) is not None
+            masked = f"WHOLE[{field}]" if whole else f"MASK({value})"
+            out.append(f"{pad}{value} = {masked} if {value} else UNSET")
+        if self._rules.mask or self._checks_values:
+            out.append(f"{pad}if {value} and len({value}) > VALUE: raise Slow")
+        return out
+
+    def _no_match(self, pad: str) -> list[str]:
         count = len(self._fields()) - len(_FIXED) - len(self._file_names) - len(_OPTIONAL)
         return [*self._stamp(None, pad), *self._severity("None", pad), *self._add(["UNSET"] * count, pad)]
 
@@ -201,7 +228,7 @@ class LineLoop:
             f"{pad}src = UNSET",
             f"{pad}try: ts = last = heads[{text}[:n]] + tails[{text}[n:]]",
             f"{pad}except (KeyError, TypeError):",
-            f"{pad}    ts = miss({text}) if {text} else None; n = stamps.n; tails = stamps.tails",
+            f"{pad}    ts = miss({text}, last) if {text} else None; n = stamps.n; tails = stamps.tails",
             f"{pad}    if ts is None:",
             *(pad + "        " + line for line in inherit),
             f"{pad}    else: last = ts",
@@ -230,10 +257,21 @@ class LineLoop:
 
     def _level(self, level: str | None) -> tuple[str, str | UnsetType]:
         severity, raw = self._rules.level(level)
-        known = severity, UNSET if raw is None else raw
+        known = severity, self._masked(raw)
         if len(self._levels) < 10_000:
             self._levels[level] = known
         return known
+
+    def _raw_of(self, level: str | None, severity: str) -> str | UnsetType:
+        return self._masked(raw_level(level or "", severity))
+
+    def _masked(self, raw: str | None) -> str | UnsetType:
+        if raw is None:
+            return UNSET
+        whole = self._rules.name_mask("log.raw_level")
+        if whole is not None:
+            return whole
+        return self._rules.mask(raw) if self._rules.mask else raw
 
     # -- running it ------------------------------------------------------------------------------------
 
@@ -246,7 +284,7 @@ class LineLoop:
         state = self._rules.state(facts, carry, now_ms)
         events, dropped, kept, state.unparsed, last, carried, read = self._loop(
             records, state.stamps, state.last, utc_text(now_ms), facts.path, facts.name,
-            *facts.attributes.values(), self._rule.limits.value_bytes // width,
+            *facts.attributes.values(), self._rule.limits.value_bytes // (4 if self._rules.mask else width),
         )  # fmt: skip
         inherited, state.last = state.last, last
         oldest = [utc_text(state.stamps.oldest)] if state.stamps.oldest is not None else []
@@ -268,7 +306,7 @@ class LineLoop:
             records=len(events),
             carry=carry_after(state, carry),
             filtered=state.filtered,
-            oldest_ms=None if state.oldest is None else ms_of(state.oldest),
+            oldest_ms=oldest_of(state),
             restamped=state.restamped,
             unparsed=state.unparsed,
         )
@@ -301,8 +339,3 @@ class LineLoop:
             kept.append(event)
         state.oldest = oldest
         return kept
-
-
-def _raw_of(level: str | None, severity: str) -> str | UnsetType:
-    raw = raw_level(level or "", severity)
-    return UNSET if raw is None else raw

@@ -15,11 +15,11 @@ import msgspec
 from shipper.core.attributes import cut_utf8
 from shipper.core.compiler import LineLoop, can_compile
 from shipper.core.containers import messages
-from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after
+from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after, oldest_of
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, Reading
 from shipper.core.records import RecordSplitter
-from shipper.core.reference import CONTAINERS, ReferenceReader, ends_line, newline_of, oldest_of
-from shipper.core.rule import Rule, TooOld
+from shipper.core.reference import CONTAINERS, ReferenceReader, ends_line, newline_of
+from shipper.core.rule import Rule
 
 __all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8"]
 
@@ -39,12 +39,12 @@ class Converter:
         self._rules = EventRules(rule)
         self.reference = ReferenceReader(rule, self._rules)
         self._splitter = RecordSplitter(rule)
-        self._loops: dict[tuple[str, ...], LineLoop] = {}
-        self._compiled = can_compile(rule)
+        self._loops: dict[tuple[str, ...], LineLoop | None] = {}
         limits = rule.limits
-        self._longest = min(limits.content_bytes, limits.value_bytes) if not self._compiled else limits.content_bytes
-        if limits.value_bytes * 2 >= limits.content_bytes:
-            self._longest = min(limits.content_bytes, limits.value_bytes)
+        # Where no value can be over its limit unless its line is about as long, the values need no look of their own.
+        self._longest = min(limits.content_bytes, limits.value_bytes)
+        if limits.value_bytes * 2 < limits.content_bytes:
+            self._longest = limits.content_bytes
 
     def convert(self, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
         """Return the events of *chunk* as JSON; equal to what the reference reader gives.
@@ -62,8 +62,9 @@ class Converter:
             text = data.decode(encoding)
             if "\r" in text:
                 text = text.replace("\r\n", "\n")
-            if self._compiled:
-                return self._loop(facts).run(text[:-1], facts, carry, now_ms)
+            loop = self._loop(facts)
+            if loop is not None:
+                return loop.run(text[:-1], facts, carry, now_ms)
             return self._one_by_one(text[:-1], facts, carry, now_ms)
         except (UnicodeDecodeError, Slow):
             return self.convert_slowly(chunk, facts, carry, now_ms)
@@ -74,20 +75,18 @@ class Converter:
         """Return the same from the reference reader; *budget* is entered around each record's matching."""
         return encode_reading(self.reference.read(chunk, facts, carry, now_ms, budget))
 
-    def _loop(self, facts: FileFacts) -> LineLoop:
+    def _loop(self, facts: FileFacts) -> LineLoop | None:
         names = tuple(facts.attributes)
-        loop = self._loops.get(names)
-        if loop is None:
-            loop = self._loops[names] = LineLoop(self._rules, self._splitter, names, self._longest, Slow)
-        return loop
+        if names not in self._loops:
+            can = can_compile(self.rule, names)
+            self._loops[names] = LineLoop(self._rules, self._splitter, names, self._longest, Slow) if can else None
+        return self._loops[names]
 
     def _one_by_one(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
         """Build event after event; for formats whose keys are not known before."""
         rules, limits = self._rules, self.rule.limits
         container = self.rule.format in CONTAINERS
         state = rules.state(facts, carry, now_ms, outer=container)
-        if self.rule.too_old is TooOld.DEAD_LETTER and carry.stamp_ms is not None:
-            state.last = state.last
         events: list[Event] = []
         if container:
             units = [(m.text, m.outer) for m in messages(text.split("\n"), self.rule.format)]
@@ -100,7 +99,10 @@ class Converter:
             raise Slow
         for record, outer in units:
             try:
-                events.append(rules.build(record, state, outer))
+                event = rules.build(record, state, outer)
+                if rules.mask and len(str(event["content"])) * 4 > limits.content_bytes:
+                    raise Slow
+                events.append(event)
             except Withheld as verdict:
                 if verdict.refused:
                     raise Slow from None

@@ -44,6 +44,9 @@ OURS: Final = frozenset(
     ]
 )
 
+_READ_FROM_TEXT: Final = frozenset(["content", "log.raw_level", "log.iostream"])
+"""Names of ours that hold what the source wrote."""
+
 MatchBudget = Callable[[], AbstractContextManager[None]]
 _LEVELS_KEPT: Final = 10_000
 
@@ -123,7 +126,7 @@ class EventRules:
         return ChunkState(
             facts=facts,
             now_ms=now_ms,
-            stamps=ChunkStamps(reader, self._tails, facts.mtime_ms, carry.stamp_ms),
+            stamps=ChunkStamps(reader, self._tails, facts.mtime_ms),
             base=base,
             last=None if carry.stamp_ms is None else utc_text(carry.stamp_ms),
             restamp_ms=carry.restamp_ms,
@@ -159,6 +162,8 @@ class EventRules:
             Withheld: The record is not sent.
         """
         parsed, content_severity, timed_out = self._match(text, state, budget)
+        if not parsed.fits:
+            state.unparsed += 1
         severity, raw = self.level(parsed.level)
         if content_severity is not None and content_severity != severity:
             severity, raw = content_severity, raw_level(str(parsed.level or ""), content_severity)
@@ -173,8 +178,6 @@ class EventRules:
             place(event, name, value)
         self._mask(event, state, budget)
         self._time(event, outer.stamp if outer else parsed.stamp, state)
-        if not parsed.fits:
-            state.unparsed += 1
         state.trimmed += bool(trim(event, self.rule.limits, self._fixed(state)))
         return event
 
@@ -215,7 +218,7 @@ class EventRules:
         try:
             with (budget or nullcontext)():
                 for name, value in event.items():
-                    if name == "content" or (name not in state.base and name not in OURS):
+                    if name in _READ_FROM_TEXT or (name not in state.base and name not in OURS):
                         whole = None if name == "content" or value in (None, "") else self.name_mask(name)
                         event[name] = mask_value(mask, value) if whole is None else whole
         except MatchTimeout:
@@ -224,7 +227,7 @@ class EventRules:
             raise Withheld("mask_failed", refused=True, detail="a mask ran out of time; the text stays here") from None
 
     def _time(self, event: Event, stamp: str | float | None, state: ChunkState) -> None:
-        text = None if stamp is None else state.stamps.text(stamp)
+        text = None if stamp is None else state.stamps.text(stamp, state.last)
         if text is None:
             text = self._without_stamp(event, state)
         else:
@@ -261,6 +264,11 @@ def record_id(key: FileKey, offset: int, part: int) -> str:
     """Return the name of a record's bytes: the same after a crash."""
     text = f"{key.file_id}.{key.generation}.{offset}.{part}"
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+def oldest_of(state: ChunkState) -> int | None:
+    """Return the oldest stamp that is sent as it was read, rounded down to a whole second, in milliseconds."""
+    return None if state.oldest is None else ms_of(state.oldest) // 1000 * 1000
 
 
 def carry_after(state: ChunkState, carry: Carry) -> Carry:

@@ -148,7 +148,7 @@ class Encoded(msgspec.Struct):
         parts: Events beyond the first of their record.
         filtered: Records left out on purpose, by reason (``drop``, ``keep``, ``too_old``).
         refused: Records for the dead letters.
-        oldest_ms: The oldest stamp that is sent as it was read (restamped ones do not count).
+        oldest_ms: The oldest stamp that is sent as it was read (restamped ones do not count), to the whole second.
         carry: For the next chunk.
         trimmed, bad_bytes, nul_bytes, restamped, unparsed, pattern_timeouts: Counters of what was done to them.
     """

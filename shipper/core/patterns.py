@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -51,7 +52,7 @@ def _choices(text: str) -> Iterator[str]:
             depth -= 1
             if depth == 0:
                 commas.append(at)
-                for left, right in zip(commas, commas[1:], strict=False):
+                for left, right in pairwise(commas):
                     yield from _choices(text[:begin] + text[left + 1 : right] + text[at + 1 :])
                 return
         elif text[at] == "," and depth == 1:

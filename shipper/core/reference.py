@@ -11,9 +11,8 @@ from typing import NamedTuple, TypedDict
 
 import msgspec
 
-from shipper.core.chunk_stamps import ms_of
 from shipper.core.containers import messages
-from shipper.core.event import ChunkState, EventRules, MatchBudget, Outer, Withheld, carry_after, record_id
+from shipper.core.event import ChunkState, EventRules, MatchBudget, Outer, Withheld, carry_after, oldest_of, record_id
 from shipper.core.model import (
     Carry,
     Chunk,
@@ -253,11 +252,6 @@ def split_content(content: str, limit: int) -> list[str]:
         pieces.append(raw[begin:end].decode("utf-8", "surrogatepass"))
         begin = end
     return pieces
-
-
-def oldest_of(state: ChunkState) -> int | None:
-    """Return the oldest stamp that is sent as it was read."""
-    return None if state.oldest is None else ms_of(state.oldest)
 
 
 class _Kept(TypedDict):

@@ -28,6 +28,7 @@ DAYS: Final = {
 
 _ZONE: Final = r"(?P<zone>[Zz]|(?:UTC|GMT|Z)?[+-]\d\d?(?::?\d\d)?|[A-Za-z]{2,5}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)"
 _FRACTION: Final = r"(?P<point>[.,:])(?P<f>\d{1,9})"
+_TIME: Final = rf"(?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)(?:{_FRACTION})?"
 _DIRECTIVES: Final = {
     "Y": r"(?P<Y>\d{4})", "y": r"(?P<y>\d\d)", "m": r"(?P<m>\d\d?)", "d": r"(?P<d>[ \d]?\d)", "e": r"(?P<d>[ \d]?\d)",
     "H": r"(?P<H>[ \d]?\d)", "I": r"(?P<I>[ \d]?\d)", "M": r"(?P<M>\d\d)", "S": r"(?P<S>\d\d)",
@@ -40,11 +41,8 @@ _DIRECTIVES: Final = {
 
 EPOCH_DIVISORS: Final = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9, "epoch": 0}
 NAMED: Final = {
-    "rfc3339": rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)[Tt ](?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)(?:{_FRACTION})? ?{_ZONE}?",
-    "rfc3164": (
-        rf"(?P<b>[A-Za-z]{{3}}) {{1,2}}(?P<d>\d\d?)(?: (?P<Y>\d{{4}}))? (?P<H>\d\d):(?P<M>\d\d):(?P<S>\d\d)(?:{_FRACTION})?"
-        rf"(?: {_ZONE})?"
-    ),
+    "rfc3339": rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)[Tt ]{_TIME} ?{_ZONE}?",
+    "rfc3164": rf"(?P<b>[A-Za-z]{{3}}) {{1,2}}(?P<d>\d\d?)(?: (?P<Y>\d{{4}}))? {_TIME}(?: {_ZONE})?",
     **dict.fromkeys(EPOCH_DIVISORS, r"(?P<epoch>-?\d{1,20})(?:(?P<point>\.)(?P<f>\d{1,9}))?"),
 }
 
@@ -86,7 +84,7 @@ def compile_format(text: str) -> re.Pattern[str]:
         ValueError: An unknown directive, or one part twice.
     """
     if text in NAMED:
-        return re.compile(NAMED[text])
+        return re.compile(NAMED[text], re.ASCII)
     parts: list[str] = []
     rest = iter(text)
     for character in rest:
@@ -111,6 +109,6 @@ def compile_format(text: str) -> re.Pattern[str]:
     if "(?P<zone>" not in pattern and "(?P<epoch>" not in pattern:
         pattern += rf"(?: ?{_ZONE})?"
     try:
-        return re.compile(pattern)
+        return re.compile(pattern, re.ASCII)
     except re.error as error:
         raise ValueError(f"time format {text!r}: {error}") from None

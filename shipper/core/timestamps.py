@@ -27,7 +27,7 @@ ABBREVIATIONS: Final = {
     "AST": -240, "ADT": -180, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360,
     "PST": -480, "PDT": -420, "AKST": -540, "AKDT": -480, "HST": -600, "SAST": 120,
 }  # fmt: skip
-"""Minutes east of UTC; where an abbreviation has several meanings, the one most logs mean (CST: Chicago, IST: India)."""
+"""Minutes east of UTC; of several meanings, the one that most logs mean (CST: Chicago, IST: India)."""
 
 
 class Stamp(NamedTuple):
@@ -56,11 +56,15 @@ def epoch_ms(value: float, divisor: int = 0) -> int | None:
 
     Source: OpenPipeline's thresholds, reference page section 4.1.
     """
-    if not divisor:
-        size = abs(value)
-        divisor = 1 if size <= 1e11 else 10**3 if size <= 1e14 else 10**6 if size < 1e16 else 10**9
+    divisor = divisor or epoch_divisor(value)
     ms = int(value) * 1000 // divisor if divisor > 1 or isinstance(value, int) else int(value * 1000 // 1)
     return ms if 0 <= ms < 253_402_300_800_000 else None
+
+
+def epoch_divisor(value: float) -> int:
+    """Return the units a second of an epoch number, as its size tells."""
+    size = abs(value)
+    return 1 if size <= 1e11 else 10**3 if size <= 1e14 else 10**6 if size < 1e16 else 10**9
 
 
 def check_format(text: str) -> str | None:
@@ -107,7 +111,7 @@ class StampReader:
     """Reads stamps of one source."""
 
     def __init__(self, formats: Sequence[str], zone: str) -> None:
-        """Try *formats* in order (empty: all); *zone* is for stamps that name none (empty: UTC; config resolves the host's).
+        """Try *formats* in order (empty: all); *zone* is for stamps that name none (empty: UTC).
 
         Raises:
             ValueError: A format or the zone is unknown.
@@ -149,28 +153,13 @@ class StampReader:
 
     def _build(self, match: re.Match[str], name: str, near_ms: int, after_ms: int | None) -> Stamp | None:
         part = match.groupdict()
-        digits = part.get("f") or ""
-        start = (
-            match.start("point")
-            if digits and part.get("point")
-            else match.start("f")
-            if digits
-            else match.end("S")
-            if "S" in part
-            else match.end()
-        )
-        end = match.end("f") if digits else start
         if part.get("epoch") is not None:
-            divisor = EPOCH_DIVISORS.get(name, 1)
-            number = int(part["epoch"])
-            ms = epoch_ms(number, divisor)
-            if ms is None:
-                return None
-            if digits and (divisor == 1 or (not divisor and abs(number) <= 10**11)):
-                ms += int(digits[:3].ljust(3, "0"))
-            elif digits:
-                end = start = match.end()
-            return Stamp(ms, start if digits else match.end(), end if digits else match.end(), True)
+            return _epoch_stamp(match, EPOCH_DIVISORS.get(name, 1))
+        digits = part.get("f") or ""
+        if digits:
+            start, end = match.start("point" if part.get("point") else "f"), match.end("f")
+        else:
+            start = end = match.end("S") if "S" in part else match.end()
         fraction = int(digits[:3].ljust(3, "0")) if digits else 0
         zone = self._zone_named(part.get("zone"))
         if zone is None:
@@ -195,6 +184,20 @@ class StampReader:
             except ValueError:
                 self._zones[text] = None
         return self._zones[text]
+
+
+def _epoch_stamp(match: re.Match[str], divisor: int) -> Stamp | None:
+    """Return the stamp of an epoch number; of one in parts of a second, the last digits are the fraction."""
+    number = int(match["epoch"])
+    divisor = divisor or epoch_divisor(number)
+    ms = epoch_ms(number, divisor)
+    if ms is None:
+        return None
+    digits = match.groupdict().get("f") or ""
+    if divisor == 1 and digits:
+        ms += int(digits[:3].ljust(3, "0"))
+    start = match.end("epoch") - (len(str(divisor)) - 1)
+    return Stamp(ms, max(start, match.start()), match.end(), start > match.start())
 
 
 def _seconds_of_day(part: dict[str, str | None]) -> int | None:
