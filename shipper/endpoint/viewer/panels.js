@@ -1,0 +1,77 @@
+// The side panel (sources, what was refused) and the line of totals.
+
+import { $, h } from "./dom.js";
+import { ago, bytes, clock, count, day, full, rate, short } from "./format.js";
+
+const QUIET_AFTER_MS = 300_000;
+
+export class Panels {
+  // onSource(name)
+  constructor({ onSource }) {
+    this.onSource = onSource;
+    this.seen = new Map(); // source name -> { events, at, rate }
+  }
+
+  // Rates are differences between two readings of the counts.
+  showSources(sources, { selected, utc, now }) {
+    for (const source of sources) {
+      const last = this.seen.get(source.name);
+      const seconds = last ? (now - last.at) / 1000 : 0;
+      const perSecond = seconds > 0 ? Math.max(0, source.events - last.events) / seconds : null;
+      this.seen.set(source.name, { events: source.events, at: now, rate: perSecond });
+    }
+    const most = Math.max(1, ...sources.map((source) => source.events));
+    $("#sources").replaceChildren(...sources.map((source) => this.source(source, { selected, utc, now, most })));
+    $("#sources-empty").hidden = sources.length > 0;
+    $("#sources-count").textContent = sources.length ? String(sources.length) : "";
+  }
+
+  source(source, { selected, utc, now, most }) {
+    const perSecond = this.seen.get(source.name).rate;
+    const chosen = source.name === selected;
+    const details = [`${short(source.events)} events`, bytes(source.bytes)];
+    if (perSecond !== null) details.push(rate(perSecond));
+    const lag = source.lag_bytes ? `${bytes(source.lag_bytes)} behind` : "";
+    const meter = h("meter", { class: "share", min: 0, max: most, value: source.events, "aria-hidden": "true" });
+    return h("li", {}, h(
+      "button",
+      {
+        type: "button", class: "source", "aria-pressed": String(chosen),
+        title: `${count(source.events)} events, last seen ${full(source.last_ms, utc)}`,
+        onclick: () => this.onSource(chosen ? "" : source.name),
+      },
+      h("span", { class: "source-name", text: source.name || "(no log.source)" }),
+      h("span", { class: now - source.last_ms > QUIET_AFTER_MS ? "source-seen stale" : "source-seen", text: ago(source.last_ms, now) }),
+      h("span", { class: "source-counts", text: [...details, lag].filter(Boolean).join(" · ") }),
+      meter,
+    ));
+  }
+
+  showRefused(refusals, { utc, now }) {
+    $("#refused").replaceChildren(...refusals.map((refusal) => h(
+      "li",
+      { class: "refusal" },
+      h("span", { class: "refusal-status", text: String(refusal.status) }),
+      h("span", { class: "refusal-reason", text: refusal.reason }),
+      h("span", { class: "refusal-when" }, ...how(refusal, utc, now)),
+    )));
+    $("#refused-empty").hidden = refusals.length > 0;
+    $("#refused-count").textContent = refusals.length ? String(refusals.length) : "";
+  }
+
+  showStats({ store, waiting, forwarding }, utc) {
+    const line = [[count(store.events), "events stored"], [bytes(store.bytes), "on disk"]];
+    if (store.oldest_ms) line.push([`${day(store.oldest_ms, utc)} ${clock(store.oldest_ms, utc, false)}`, "the oldest"]);
+    if (forwarding) line.push([count(waiting), "waiting to be forwarded"]);
+    $("#stats").replaceChildren(...line.map(([value, name]) => h("span", { class: "stat" }, h("b", { text: value }), ` ${name}`)));
+  }
+}
+
+function how({ last, requests, events, client }, utc, now) {
+  const ms = Date.parse(last);
+  const parts = [h("time", { datetime: last, title: full(ms, utc), text: ago(ms, now) })];
+  if (requests > 1) parts.push(` · ${count(requests)} requests`);
+  if (events > 0) parts.push(` · ${count(events)} ${events === 1 ? "event" : "events"}`);
+  if (client) parts.push(` · ${client}`);
+  return parts;
+}
