@@ -13,9 +13,10 @@ from typing import Final
 import msgspec
 
 from shipper.core.attributes import cut_utf8
-from shipper.core.compiler import LineLoop, can_compile
+from shipper.core.compiler import PatternLoop, can_compile
 from shipper.core.containers import messages
 from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after, oldest_of
+from shipper.core.loop import EventLoop, Slow
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, Reading
 from shipper.core.records import RecordSplitter
 from shipper.core.reference import CONTAINERS, ReferenceReader, ends_line, newline_of
@@ -24,10 +25,6 @@ from shipper.core.rule import Rule
 __all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8"]
 
 _encode: Final = msgspec.json.Encoder().encode
-
-
-class Slow(Exception):
-    """This chunk holds something rare: the reference reader takes it."""
 
 
 class Converter:
@@ -39,7 +36,7 @@ class Converter:
         self._rules = EventRules(rule)
         self.reference = ReferenceReader(rule, self._rules)
         self._splitter = RecordSplitter(rule)
-        self._loops: dict[tuple[str, ...], LineLoop | None] = {}
+        self._loops: dict[tuple[str, ...], EventLoop | None] = {}
         limits = rule.limits
         # Where no value can be over its limit unless its line is about as long, the values need no look of their own.
         self._longest = min(limits.content_bytes, limits.value_bytes)
@@ -75,11 +72,11 @@ class Converter:
         """Return the same from the reference reader; *budget* is entered around each record's matching."""
         return encode_reading(self.reference.read(chunk, facts, carry, now_ms, budget))
 
-    def _loop(self, facts: FileFacts) -> LineLoop | None:
+    def _loop(self, facts: FileFacts) -> EventLoop | None:
         names = tuple(facts.attributes)
         if names not in self._loops:
             can = can_compile(self.rule, names)
-            self._loops[names] = LineLoop(self._rules, self._splitter, names, self._longest, Slow) if can else None
+            self._loops[names] = PatternLoop(self._rules, self._splitter, names, self._longest) if can else None
         return self._loops[names]
 
     def _one_by_one(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
