@@ -15,14 +15,14 @@ import msgspec
 from msgspec import inspect
 
 from shipper.config.problems import KeyPath, Problems, known_words
-from shipper.config.units import duration_seconds, size_bytes
+from shipper.config.units import duration_seconds, duration_text, size_bytes, size_text
 from shipper.config.value_types import UNIT, Secret
 from shipper.config.yaml_tree import Mapping, Node, Position, Scalar, Sequence, place_of
 
 T = TypeVar("T", bound=msgspec.Struct)
 N = TypeVar("N", int, float)
 
-_INTEGER: Final = re.compile(r"[-+]?\d[\d_]*")
+_INTEGER: Final = re.compile(r"[-+]?\d[\d_]*", re.ASCII)
 _TRUTH: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _SHOWN_CHARACTERS: Final = 60
 
@@ -157,10 +157,10 @@ def _scalar(node: Scalar, as_type: inspect.Type, unit: str) -> object:
             raise _Misfit(f"true or false is expected, found {_kind(node)}")
         return truth
     if isinstance(as_type, inspect.FloatType):
-        return _in_bounds(_with_unit(node, duration_seconds), node, as_type)
+        return _in_bounds(_with_unit(node, duration_seconds), node, as_type, duration_text)
     if isinstance(as_type, inspect.IntType):
         if unit == "size":
-            return _in_bounds(_with_unit(node, size_bytes), node, as_type)
+            return _in_bounds(_with_unit(node, size_bytes), node, as_type, lambda size: size_text(int(size)))
         if not node.is_plain or not _INTEGER.fullmatch(node.text):
             raise _Misfit(f"a whole number is expected, found {_kind(node)}")
         return _in_bounds(int(node.text), node, as_type)
@@ -183,11 +183,13 @@ def _with_unit(node: Scalar, read: Callable[[str], N]) -> N:
         raise _Misfit(str(error).replace(repr(node.text), repr(node.written))) from None
 
 
-def _in_bounds(number: N, node: Scalar, as_type: inspect.IntType | inspect.FloatType) -> N:
+def _in_bounds(
+    number: N, node: Scalar, as_type: inspect.IntType | inspect.FloatType, show: Callable[[float], str] = str
+) -> N:
     if as_type.ge is not None and number < as_type.ge:
-        raise _Misfit(f"{node.written} is under the least value of {as_type.ge:g}; raise it")
+        raise _Misfit(f"{node.written} is under the least value of {show(as_type.ge)}; raise it")
     if as_type.le is not None and number > as_type.le:
-        raise _Misfit(f"{node.written} is over the greatest value of {as_type.le:g}; lower it")
+        raise _Misfit(f"{node.written} is over the greatest value of {show(as_type.le)}; lower it")
     return number
 
 

@@ -35,8 +35,10 @@ def resolve_pattern(text: str, folder: Path, environ: Lookup[str, str]) -> str:
 
 def resolve_exclude(text: str, folder: Path, environ: Lookup[str, str]) -> str:
     """Return the glob *text* of `exclude`: without a slash it is about names, with a leading `**` about any folder."""
-    if "/" not in text or text.startswith("**"):
+    if "/" not in text:
         return text
+    if text.startswith("**"):
+        return "/" + text
     return resolve_pattern(text, folder, environ)
 
 

@@ -20,7 +20,7 @@ class Place:
         """Return the place that *steps* lead to from here."""
         return Place(self.problems, self.root, (*self.path, *steps))
 
-    def wrong(self, text: str, *, at: int = 0) -> None:
+    def wrong(self, text: str, *, at: int | None = None) -> None:
         """Note that the value here is wrong; *at* is the character of a text where it goes wrong."""
         line, column = self._position(at)
         self.problems.add(self.path, text, line=line, column=column)
@@ -30,13 +30,13 @@ class Place:
         """Line of the value, or of the nearest thing round it that is written."""
         return value_at(self.root, self.path)[1].line
 
-    def _position(self, at: int) -> Position:
+    def _position(self, at: int | None) -> Position:
         node, position = value_at(self.root, self.path)
-        if not at or not isinstance(node, Scalar):
+        if at is None or not isinstance(node, Scalar):
             return position
         begin = position.column - 1 + (not node.is_plain)
         # An escape, a reference or a second line of the text: the character stands elsewhere.
-        stands_there = self.problems.source_line(position.line)[begin:].startswith(node.text[:at])
+        stands_there = self.problems.source_line(position.line)[begin:].startswith(node.text[: at + 1])
         return Position(position.line, begin + at + 1) if stands_there else position
 
     @property

@@ -89,6 +89,40 @@ class MaskKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replace: Words | None = None
 
 
+class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a test's record must become; what is not named is not looked at.
+
+    Attributes:
+        severity: As it is sent.
+        timestamp: RFC 3339, as it is sent but for an age limit; none for a record without a readable stamp.
+        content: The record's text, masked.
+        attributes: Some of its attributes; an empty value means that there must be none.
+        left_out: By which rule nothing is sent; drop or keep.
+        records: How many records the text is; the first one is looked at.
+    """
+
+    severity: str | None = None
+    timestamp: str | None = None
+    content: str | None = None
+    attributes: dict[str, Words | None] = {}
+    left_out: Literal["drop", "keep"] | None = None
+    records: Annotated[int, Meta(ge=1)] = 1
+
+
+class RuleTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line and what it must become: run by `shipper check`.
+
+    Attributes:
+        line: The text as it stands in a file; several lines where the record has several.
+        expect: What it must become.
+        written: When the file was last written, RFC 3339, for stamps without a year; default now.
+    """
+
+    line: str
+    expect: Expected
+    written: str | None = None
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files are read, and how.
 
@@ -112,6 +146,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         rate_limit_bytes: Bytes a second at which a file is read at most, 0 for no limit; slows reading, never drops.
         record_id: Whether every event carries log.record_id.
         binary: skip leaves files alone whose content is binary.
+        tests: Lines and what they must become; run by `shipper check`, never by the agent.
     """
 
     name: str
@@ -133,6 +168,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rate_limit_bytes: Size = msgspec.field(default=0, name="rate_limit")
     record_id: bool = False
     binary: Literal["skip", "always"] = "skip"
+    tests: tuple[RuleTest, ...] = ()
 
     @property
     def static_attributes(self) -> dict[str, str]:

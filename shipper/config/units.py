@@ -20,9 +20,9 @@ _SECONDS: Final = {
 _BYTES: Final = {"TiB": 1 << 40, "GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 _BYTES_BY_LOWER: Final = {unit.lower(): factor for unit, factor in _BYTES.items()}
 
-_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+")
-_SIZE: Final = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]*)")
+_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])", re.ASCII)
+_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[dhms]))+", re.ASCII)
+_SIZE: Final = re.compile(r"(\d[\d_]*(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 
 DURATION_PATTERN: Final = r"^((\d+(\.\d+)?(ms|[dhms]))+|0)$"
 SIZE_PATTERN: Final = r"^\d[\d_]*(\.\d+)?\s*([KkMmGgTt][Ii])?[Bb]?$"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping as Lookup
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from shipper.config.validate_rules import (
     check_severity,
     check_timestamp,
 )
+from shipper.config.validate_tests import check_tests
+from shipper.core.patterns import Excludes
 
 _WITH_INNER_PATTERN: Final = frozenset({"cri", "docker"})
 # These encode text to text of another meaning, and a line end is not where they say it is.
@@ -46,6 +49,8 @@ def check_sources(sources: Sequence[SourceAt], document: Document, presets: Look
     for source, place in ((one.source, one.place) for one in sources):
         _check_name(source.name, names, place.at("name"))
         _check_paths(source, patterns, place)
+        for number, pattern in enumerate(source.exclude):
+            _check_glob(pattern, place.at("exclude", number))
         _check_encoding(source.encoding, place.at("encoding"))
         _check_reading(source, presets, place)
         _check_multiline(source, document.limits.memory_bytes, presets, place)
@@ -53,7 +58,8 @@ def check_sources(sources: Sequence[SourceAt], document: Document, presets: Look
         check_patterns(source.drop, place.at("drop"))
         check_masks(source.mask, place.at("mask"))
         check_attributes(source.attributes, document.endpoint.event_limits, place.at("attributes"))
-        _check_path_parts(source, place.at("attributes"))
+        _check_path_parts(source, place)
+        check_tests(source.tests, place.at("tests"))
 
 
 def _check_name(name: str, taken: dict[str, Place], place: Place) -> None:
@@ -71,14 +77,23 @@ def _check_paths(source: Source, taken: dict[str, Place], place: Place) -> None:
     own = set[str]()
     for number, pattern in enumerate(source.paths):
         at = place.at("paths", number)
-        if pattern.count("{") != pattern.count("}"):
-            at.wrong(f"a brace is not closed: {pattern!r}")
+        _check_glob(pattern, at)
         first = taken.setdefault(pattern, at)
         if first is not at and pattern not in own:
             at.wrong(
                 f"{pattern!r} is a path of another source ({first}); a file belongs to one source, keep one of them"
             )
         own.add(pattern)
+
+
+def _check_glob(pattern: str, place: Place) -> None:
+    # What discovery compiles; a relative exclude with a slash is absolute by now, a bare name stands in any folder.
+    try:
+        Excludes([pattern])
+    except ValueError as error:
+        place.wrong(f"{error}; close it")
+    except re.error as error:
+        place.wrong(f"{pattern!r} is no pattern of paths: {error.msg}")
 
 
 def _check_encoding(encoding: str, place: Place) -> None:
@@ -142,10 +157,12 @@ def _check_multiline(source: Source, memory_bytes: int, presets: Lookup[str, Pre
 
 
 def _check_path_parts(source: Source, place: Place) -> None:
+    if place.at("paths").has_problem:
+        return
     for key, text in source.attributes.items():
         for number in sorted(parts_named(text)):
             poorest = min(source.paths, key=wildcards, default="")
             if poorest and number > wildcards(poorest):
-                place.at(key).wrong(
+                place.at("attributes", key).wrong(
                     f"${{{number}}} is not there in {poorest!r}, which has {wildcards(poorest)} wildcards"
                 )
