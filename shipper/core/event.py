@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from shipper.core.attributes import place, trim
-from shipper.core.chunk_stamps import ChunkStamps, Tails, ms_of
+from shipper.core.chunk_stamps import ChunkStamps, StampCache, ms_of
 from shipper.core.columns import ColumnExtract, header_after, is_directive
 from shipper.core.extract import UNPARSED, Extract, Parsed, extractor
 from shipper.core.masks import compile_masks, mask_value, name_masks
@@ -113,7 +113,7 @@ class EventRules:
         self.mask = compile_masks(rule.masks)
         self.name_mask = name_masks(rule.masks)
         self.content_levels = [(re.compile(pattern), severity) for pattern, severity in rule.severity.rules]
-        self._tails: Tails = {}
+        self._stamps = StampCache()
         self._levels: dict[str | int, tuple[str, str | None]] = {}
 
     def state(self, facts: FileFacts, carry: Carry, now_ms: int, *, outer: bool = False) -> ChunkState:
@@ -126,7 +126,7 @@ class EventRules:
         return ChunkState(
             facts=facts,
             now_ms=now_ms,
-            stamps=ChunkStamps(reader, self._tails, facts.mtime_ms),
+            stamps=ChunkStamps(reader, self._stamps, facts.mtime_ms),
             base=base,
             last=None if carry.stamp_ms is None else utc_text(carry.stamp_ms),
             restamp_ms=carry.restamp_ms,

@@ -43,7 +43,7 @@ class RecordSplitter:
         return any(pattern.match(line) for pattern in self._starts)
 
     def split(self, text: str) -> list[str]:
-        """Return the records of *text*, which holds whole ones, without blank ones and without blank lines at an end."""
+        """Return the records of *text*, which holds whole ones, without blank ones or blank lines at an end."""
         if not self.multi:
             return [line for line in text.split("\n") if line and not line.isspace()]
         return [text[start:end] for start, end in self.spans(text)]
