@@ -2,19 +2,21 @@
 
 import * as api from "./api.js";
 import { Detail } from "./detail.js";
-import { $, copyText, menu, toast } from "./dom.js";
+import { $, copyText, toast } from "./dom.js";
 import { EmptyState } from "./empty.js";
+import { bindExport } from "./exporting.js";
 import { Filters } from "./filters.js";
 import { count } from "./format.js";
 import { Histogram } from "./histogram.js";
 import { buildHelp, listen } from "./keys.js";
 import { VirtualList } from "./list.js";
+import { Live } from "./live.js";
 import { Panels } from "./panels.js";
 import { Reader } from "./reader.js";
 import { makeRow } from "./row.js";
 import { Selection } from "./selection.js";
 import { Settings } from "./settings.js";
-import { RANGES, canBeLive, parseHash, queryKey, toHash, withAttribute } from "./state.js";
+import { canBeLive, parseHash, queryKey, toHash, withAttribute, zoomedOut } from "./state.js";
 
 const POLL_MS = 5000;
 
@@ -29,7 +31,7 @@ class Viewer {
       onBuckets: () => this.showBuckets(),
       onShift: (rows) => { this.selection.shift(rows); this.list.shift(rows); },
       onError: (error) => this.showFailure(error),
-      onTail: () => this.showTail(),
+      onTail: () => this.live.show(),
       onSorted: (read, more) => this.showSorting(read, more),
     });
     this.buildParts();
@@ -37,6 +39,10 @@ class Viewer {
     listen(this.keys());
     addEventListener("popstate", () => this.goTo(parseHash(location.hash)));
     this.settings.showTheme($("#theme-button"));
+    // On a narrow screen the side panel lies over the list: not without being asked.
+    matchMedia("(max-width: 1080px)").addEventListener("change", (narrow) => {
+      if (narrow.matches && this.settings.side) this.toggleSide();
+    });
     this.showSettings();
     this.start();
     this.poll();
@@ -51,7 +57,7 @@ class Viewer {
       rowHeight: rowHeight(),
       makeRow: () => makeRow(page),
       onRange: (first, last) => feed.want(first, last),
-      onTop: () => this.showTail(),
+      onTop: () => this.live?.show(),
     });
     narrow.addEventListener("change", () => this.list.setRowHeight(rowHeight()));
     this.detail = new Detail($("#detail"), {
@@ -66,6 +72,13 @@ class Viewer {
       change: (patch, options) => this.change(patch, options),
     });
     this.panels = new Panels({ onSource: (source) => this.change({ source }) });
+    this.live = new Live({
+      reader: this.reader,
+      list: this.list,
+      look: () => ({ state: this.state, reading: this.selection.event !== null || this.detail.open }),
+      onRows: (added) => { this.selection.shift(added); this.showRows(); },
+      onRestart: () => this.start(),
+    });
     this.empty = new EmptyState({ change: (patch) => this.change(patch) });
     buildHelp();
   }
@@ -88,17 +101,13 @@ class Viewer {
     bind("#live", () => this.toggleLive());
     bind("#pill", () => this.toTop());
     bind("#retry", () => this.start());
-    bind("#zoom-out", () => this.zoomOut());
+    bind("#zoom-out", () => this.change(zoomedOut(this.state, Date.now())));
     bind("#theme-button", () => this.settings.nextTheme($("#theme-button")));
     bind("#zone-button", () => this.toggleUtc());
     bind("#panel-button", () => this.toggleSide());
     bind("#help-button", () => $("#help").showModal());
     bind("#empty-copy", () => copyText($("#empty-command").textContent, "curl command"));
-    const close = menu($("#export-button"), $("#export-menu"));
-    for (const item of $("#export-menu").querySelectorAll("[data-format]")) {
-      item.addEventListener("click", () => { close(); this.export(item.dataset.format); });
-    }
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.showTail(); });
+    bindExport({ run: (...how) => this.reader.export(...how), onError: (error) => this.showFailure(error) });
   }
 
   keys() {
@@ -107,7 +116,7 @@ class Viewer {
     return {
       "/": () => $("#search").select(), j: () => this.step(1), k: () => this.step(-1), ArrowDown: () => this.step(1), ArrowUp: () => this.step(-1),
       Enter: open, Escape: () => (this.detail.open ? this.closeDetail() : this.deselect()), p: () => this.toggleLive(),
-      g: () => this.toTop(), Home: () => this.toTop(), G: last, End: last, r: () => this.start(), z: () => this.zoomOut(), u: () => this.toggleUtc(),
+      g: () => this.toTop(), Home: () => this.toTop(), G: last, End: last, r: () => this.start(), z: () => this.change(zoomedOut(this.state, Date.now())), u: () => this.toggleUtc(),
       t: () => this.settings.nextTheme($("#theme-button")), s: () => this.toggleSide(), "?": () => $("#help").showModal(),
     };
   }
@@ -128,7 +137,7 @@ class Viewer {
     this.state = next;
     if (!same) this.start();
     else {
-      this.showTail();
+      this.live.show();
       if (moved) this.showRecord();
     }
   }
@@ -185,7 +194,7 @@ class Viewer {
 
   step(delta) {
     if (this.selection.step(delta) && this.detail.open) this.openDetail({ replace: true });
-    this.showTail();
+    this.live.show();
   }
 
   openDetail({ replace = false } = {}) {
@@ -199,12 +208,24 @@ class Viewer {
     this.detail.hide();
     this.change({ record: null });
     $("#list").focus({ preventScroll: true });
-    this.showTail();
+    this.live.show();
+  }
+
+  toTop() {
+    if (this.detail.open) this.closeDetail();
+    this.deselect();
+    this.live.toTop();
+  }
+
+  toggleLive() {
+    if (!canBeLive(this.state)) return;
+    this.change({ live: !this.state.live }, { replace: true });
+    if (this.state.live) this.toTop();
   }
 
   deselect() {
     this.selection.clear();
-    this.showTail();
+    this.live.show();
   }
 
   // Opens what the URL names, when the page did not come to it by a press.
@@ -225,69 +246,7 @@ class Viewer {
     return undefined;
   }
 
-  // --- live
-
-  get following() {
-    return this.state.live && canBeLive(this.state) && this.list.atTop && !this.selection.event && !this.detail.open;
-  }
-
-  showTail() {
-    const { pending, missed, tailState } = this.reader;
-    if (this.following && (pending.length || missed)) this.takePendingSoon();
-    const able = canBeLive(this.state);
-    const button = $("#live");
-    button.disabled = !able;
-    button.dataset.state = !able ? "off" : this.state.live ? tailState : "paused";
-    button.setAttribute("aria-pressed", String(able && this.state.live));
-    const arrived = missed ? `${count(pending.length)}+ new` : `${count(pending.length)} new`;
-    const texts = { off: "Not live", live: "Live", waiting: "Connecting", paused: pending.length ? `Paused, ${arrived}` : "Paused" };
-    $("#live-text").textContent = texts[button.dataset.state];
-    button.title = able ? "Live tail: pause or resume (p)" : "The live tail needs an open time range and newest first";
-    $("#pill").hidden = !able || !this.state.live || this.following || !pending.length;
-    $("#pill").textContent = `↑ ${arrived}`;
-  }
-
-  takePendingSoon() {
-    this.tailFrame ||= requestAnimationFrame(() => {
-      this.tailFrame = 0;
-      if (this.following) this.takePending();
-    });
-  }
-
-  takePending() {
-    const rows = this.reader.takePending();
-    if (rows === null) return this.start();
-    this.selection.shift(rows);
-    this.showRows();
-    this.list.moveTo(0);
-    return undefined;
-  }
-
-  toTop() {
-    if (this.detail.open) this.closeDetail();
-    this.selection.clear();
-    if (this.state.live && canBeLive(this.state)) this.takePending();
-    this.list.moveTo(0);
-  }
-
-  toggleLive() {
-    if (!canBeLive(this.state)) return;
-    this.change({ live: !this.state.live }, { replace: true });
-    if (this.state.live) this.toTop();
-  }
-
   // --- time and looks
-
-  zoomOut() {
-    const now = Date.now();
-    const preset = RANGES.findIndex(([name]) => name === this.state.range);
-    if (preset >= 0) return this.change({ range: RANGES[Math.min(preset + 1, RANGES.length - 1)][0] });
-    const length = this.state.until - this.state.since;
-    const [since, until] = [this.state.since - length, this.state.until + length];
-    if (until < now) return this.change({ since, until });
-    const wide = RANGES.find(([, , ms]) => ms === null || now - ms <= since);
-    return this.change({ range: wide[0], since: null, until: null });
-  }
 
   toggleUtc() {
     this.settings.toggleUtc();
@@ -311,8 +270,6 @@ class Viewer {
     $("#address").textContent = location.host;
   }
 
-  // --- the rest
-
   async poll() {
     try {
       if (!document.hidden) await this.showPanels();
@@ -331,20 +288,6 @@ class Viewer {
     this.panels.showRefused(refused, look);
     this.filters.showSources(sources.map((source) => source.name).filter(Boolean));
     this.showRows();
-  }
-
-  async export(format) {
-    const stop = new AbortController();
-    $("#progress").hidden = false;
-    $("#progress-stop").onclick = () => stop.abort();
-    try {
-      const rows = await this.reader.export(format, (n) => { $("#progress-text").textContent = `Exporting ${count(n)} events`; }, stop.signal);
-      toast(`${count(rows)} events exported`);
-    } catch (error) {
-      if (!stop.signal.aborted) this.showFailure(error);
-    } finally {
-      $("#progress").hidden = true;
-    }
   }
 }
 

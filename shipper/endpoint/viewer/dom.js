@@ -36,12 +36,13 @@ export function menu(button, panel, onOpen = () => {}) {
     if (open) onOpen();
     if (open) panel.querySelector("input, button, select")?.focus();
   });
-  panel.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
+  // Before the page's own keys: one Escape is one step back, wherever the focus is.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || panel.hidden) return;
     event.stopPropagation();
     close();
     button.focus();
-  });
+  }, { capture: true });
   document.addEventListener("pointerdown", (event) => {
     if (!panel.hidden && !panel.contains(event.target) && !button.contains(event.target)) close();
   });

@@ -45,7 +45,7 @@ export class Histogram {
     this.picture.setAttribute("viewBox", `0 0 ${this.box.clientWidth} ${height}`);
     this.picture.replaceChildren();
     if (!this.buckets.length || height < 40) return;
-    const peak = Math.max(1, ...this.buckets.map((bucket) => bucket.total));
+    const peak = Math.max(0, ...this.buckets.map((bucket) => bucket.total));
     const plot = height - PAD.top - PAD.bottom;
     this.picture.append(...this.axes(peak, plot), ...this.bars(peak, plot));
     const total = this.buckets.reduce((sum, bucket) => sum + bucket.total, 0);
@@ -78,9 +78,9 @@ export class Histogram {
     const lines = [
       svg("line", { class: "axis", x1: PAD.left, x2: PAD.left + this.width, y1: base + 0.5, y2: base + 0.5 }),
       svg("line", { class: "grid", x1: PAD.left, x2: PAD.left + this.width, y1: PAD.top + 0.5, y2: PAD.top + 0.5 }),
-      label(PAD.left - 8, PAD.top + 4, short(peak), "end"),
       label(PAD.left - 8, base, "0", "end"),
     ];
+    if (peak > 0) lines.push(label(PAD.left - 8, PAD.top + 4, short(peak), "end"));
     const most = Math.max(2, Math.floor(this.width / 92));
     const step = STEPS.find((ms) => (end - start) / ms <= most) ?? STEPS.at(-1);
     // Ticks stand on round local times, which are not round in UTC everywhere.

@@ -14,7 +14,9 @@ export function makeRow(page) {
   const level = h("span", { class: "row-level" });
   const source = h("span", { class: "row-source" });
   const content = h("span", { class: "row-content" });
-  const element = h("div", { class: "row", role: "option", "aria-selected": "false" }, time, level, source, content);
+  const more = h("span", { class: "row-more" });
+  const element = h("div", { class: "row", role: "option", "aria-selected": "false" }, time, level, source, content, more);
+  const parts = { element, time, level, source, content, more };
   let index = -1;
   let shown = null;
   element.addEventListener("click", () => {
@@ -36,19 +38,20 @@ export function makeRow(page) {
     }
     if (shown && shown.event === event && shown.utc === utc && shown.words === words && shown.byOriginal === byOriginal) return;
     shown = { event, utc, words, byOriginal };
-    if (event) paint({ element, time, level, source, content }, event, page);
-    else blank({ element, time, level, source, content });
+    if (event) paint(parts, event, page);
+    else blank(parts);
   };
   return { element, show };
 }
 
-function blank({ element, time, level, source, content }) {
+function blank({ element, time, level, source, content, more }) {
   element.dataset.level = "";
-  for (const part of [time, level, source]) part.textContent = "";
+  element.dataset.status = "";
+  for (const part of [time, level, source, more]) part.textContent = "";
   content.textContent = "…";
 }
 
-function paint({ element, time, level, source, content }, event, { utc, byOriginal, words }) {
+function paint({ element, time, level, source, content, more }, event, { utc, byOriginal, words }) {
   const ms = byOriginal ? event.originalMs : event.ms;
   element.dataset.level = event.loglevel;
   element.dataset.status = event.status;
@@ -59,7 +62,9 @@ function paint({ element, time, level, source, content }, event, { utc, byOrigin
   level.title = event.loglevel;
   source.textContent = event.attributes["log.source"] ?? "";
   source.title = event.attributes["log.file.path"] ?? source.textContent;
-  paintContent(content, event.content, words);
+  const [line, lines] = firstLine(event.content);
+  content.replaceChildren(...marked(line, words));
+  more.textContent = lines ? `+${lines} ${lines === 1 ? "line" : "lines"}` : "";
 }
 
 function timeTitle(event, utc) {
@@ -68,14 +73,11 @@ function timeTitle(event, utc) {
   return lines.join("\n");
 }
 
-function paintContent(element, content, words) {
+function firstLine(content) {
   const end = content.indexOf("\n");
-  const line = (end < 0 ? content : content.slice(0, end)).slice(0, MAX_CHARS);
-  element.replaceChildren(...marked(line, words));
-  if (end < 0) return;
   let lines = 0;
   for (let at = end; at >= 0 && lines < 999; at = content.indexOf("\n", at + 1)) lines += 1;
-  element.append(h("span", { class: "row-more", text: `+${lines} ${lines === 1 ? "line" : "lines"}` }));
+  return [(end < 0 ? content : content.slice(0, end)).slice(0, MAX_CHARS), lines];
 }
 
 // The words that were searched for, as <mark>; all else as text nodes.

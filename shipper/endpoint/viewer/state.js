@@ -93,3 +93,14 @@ export function withAttribute(state, key, value) {
   // The API takes a key once: a second value replaces the first.
   return { ...state, attributes: [...state.attributes.filter(([known]) => known !== key), [key, value]] };
 }
+
+// The change that shows more time: three times as much around the same middle, the next preset once that reaches now.
+export function zoomedOut(state, now) {
+  const preset = RANGES.findIndex(([name]) => name === state.range);
+  if (preset >= 0) return { range: RANGES[Math.min(preset + 1, RANGES.length - 1)][0] };
+  const length = state.until - state.since;
+  const [since, until] = [Math.max(0, state.since - length), state.until + length];
+  if (until < now) return { since, until };
+  const wide = RANGES.find(([, , ms]) => ms === null || now - ms <= since);
+  return { range: wide[0], since: null, until: null };
+}
