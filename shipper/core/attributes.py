@@ -7,7 +7,7 @@ Sources: the spec page ("The event on the wire"); the reference page, sections
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 import msgspec
@@ -64,11 +64,16 @@ def place(event: Event, name: str, value: AttributeValue) -> None:
     """Put a parsed key into *event*, beside what is there already."""
     if name.lower() == "status":
         name = "http.status_code" if is_http_status(value) else MOVED + name
+        name = MOVED + name if name in event else name
     else:
-        name = attribute_name(name)
-    if name in event:
-        name = MOVED + name
+        name = placed_name(name, event)
     event.setdefault(name, value)
+
+
+def placed_name(name: str, taken: Container[str]) -> str:
+    """Return the attribute that the key *name*, which is not `status`, becomes beside the names *taken*."""
+    name = attribute_name(name)
+    return MOVED + name if name in taken else name
 
 
 def is_http_status(value: AttributeValue) -> bool:

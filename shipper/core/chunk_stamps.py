@@ -99,12 +99,14 @@ class ChunkStamps:
             try:
                 return self.heads[stamp[: self.n]] + self.tails[stamp[self.n :]]
             except KeyError:
-                return self.miss(stamp, last)
-        ms = epoch_ms(stamp)
-        return None if ms is None else self.note(ms)
+                pass
+        return self.miss(stamp, last)
 
-    def miss(self, text: str, last: str | None) -> str | None:
-        """Read a stamp the slow way and remember its halves."""
+    def miss(self, text: str | float, last: str | None) -> str | None:
+        """Read a stamp the slow way and remember its halves; an epoch number has none."""
+        if not isinstance(text, str):
+            ms = epoch_ms(text)
+            return None if ms is None else self.note(ms)
         known = self._known(text)
         if known is not None:
             return known

@@ -15,12 +15,14 @@ import msgspec
 from shipper.core.attributes import cut_utf8
 from shipper.core.compiler import PatternLoop, can_compile
 from shipper.core.containers import messages
+from shipper.core.encodings import ends_line, newline_of
 from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after, oldest_of
+from shipper.core.json_loop import JsonLoop
 from shipper.core.loop import EventLoop, Slow
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, Reading
 from shipper.core.records import RecordSplitter
-from shipper.core.reference import CONTAINERS, ReferenceReader, ends_line, newline_of
-from shipper.core.rule import Rule
+from shipper.core.reference import CONTAINERS, ReferenceReader
+from shipper.core.rule import RecordFormat, Rule
 
 __all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8"]
 
@@ -53,14 +55,22 @@ class Converter:
             return self.convert_slowly(chunk, facts, carry, now_ms)
         encoding = carry.encoding or "utf-8"
         data = chunk.data
-        if not ends_line(data, encoding) or (len(newline_of(encoding)) == 1 and b"\0" in data):
+        wide = len(newline_of(encoding)) > 1
+        if not ends_line(data, encoding) or (not wide and b"\0" in data):
             return self.convert_slowly(chunk, facts, carry, now_ms)
         try:
             text = data.decode(encoding)
+            if wide and "\0" in text:
+                raise Slow
             if "\r" in text:
                 text = text.replace("\r\n", "\n")
-            loop = self._loop(facts)
-            if loop is not None:
+            loop = self.loop_for(facts)
+            if isinstance(loop, JsonLoop):
+                try:
+                    return loop.run(text[:-1], facts, carry, now_ms)
+                except Slow:
+                    loop.learn(text[:-1])
+            elif loop is not None:
                 return loop.run(text[:-1], facts, carry, now_ms)
             return self._one_by_one(text[:-1], facts, carry, now_ms)
         except (UnicodeDecodeError, Slow):
@@ -72,11 +82,12 @@ class Converter:
         """Return the same from the reference reader; *budget* is entered around each record's matching."""
         return encode_reading(self.reference.read(chunk, facts, carry, now_ms, budget))
 
-    def _loop(self, facts: FileFacts) -> EventLoop | None:
+    def loop_for(self, facts: FileFacts) -> EventLoop | None:
+        """Return the loop for files with such attributes; None where records are read one by one."""
         names = tuple(facts.attributes)
         if names not in self._loops:
-            can = can_compile(self.rule, names)
-            self._loops[names] = PatternLoop(self._rules, self._splitter, names, self._longest) if can else None
+            form = loop_form(self.rule, names)
+            self._loops[names] = form(self._rules, self._splitter, names, self._longest) if form else None
         return self._loops[names]
 
     def _one_by_one(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
@@ -146,3 +157,10 @@ def encode_reading(reading: Reading) -> Encoded:
 def compile_rule(rule: Rule) -> Converter:
     """Return the converter for *rule*; its patterns are known to compile."""
     return Converter(rule)
+
+
+def loop_form(rule: Rule, file_names: tuple[str, ...]) -> type[PatternLoop | JsonLoop] | None:
+    """Return which loop can be made for *rule*; None where its records are read one by one."""
+    if rule.format is RecordFormat.JSON:
+        return None if rule.masks else JsonLoop  # a mask runs on every text, of keys that are not known before
+    return PatternLoop if can_compile(rule, file_names) else None

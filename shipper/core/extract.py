@@ -167,7 +167,7 @@ class KeyChoice:
             if rank < time_rank and isinstance(value, str | int | float) and not isinstance(value, bool):
                 time_key, time_rank = name, rank
             rank = self._levels.get(low, 1000)
-            if rank < level_rank and self._is_level(low, value):
+            if rank < level_rank and self.is_level(low, value):
                 level_key, level_rank = name, rank
         stamp = flat.pop(time_key) if time_key else None
         level = flat.pop(level_key) if level_key else None
@@ -177,7 +177,12 @@ class KeyChoice:
             flat,
         )
 
-    def _is_level(self, key: str, value: AttributeValue) -> bool:
+    def ranks(self, name: str) -> tuple[int | None, int | None]:
+        """Return how early *name* stands among the keys of the time, and among those of the level."""
+        return self._times.get(name.lower()), self._levels.get(name.lower())
+
+    def is_level(self, key: str, value: AttributeValue) -> bool:
+        """Return whether *value* is a level; *key* is its name in lower case."""
         if isinstance(value, bool) or not isinstance(value, str | int):
             return False
         if self._any_level:

@@ -131,7 +131,7 @@ class EventLoop(ABC):
             f"{pad}src = UNSET",
             f"{pad}try: ts = last = heads[{text}[:n]] + tails[{text}[n:]]",
             f"{pad}except (KeyError, TypeError):",
-            f"{pad}    ts = miss({text}, last) if {text} else None; n = stamps.n; tails = stamps.tails",
+            f"{pad}    ts = miss({text}, last) if {text} is not None else None; n = stamps.n; tails = stamps.tails",
             f"{pad}    if ts is None:",
             *(pad + "        " + line for line in inherit),
             f"{pad}    else: last = ts",
