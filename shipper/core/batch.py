@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from shipper.core.converter import Converter
-from shipper.core.model import Carry, Chunk, Encoded, FileFacts, FileKey, Refused
+from shipper.core.model import Carry, Chunk, Encoded, FileFacts, FileKey, Produced, Refused
 
 
 class Portion(msgspec.Struct, eq=False):
@@ -17,9 +17,11 @@ class Portion(msgspec.Struct, eq=False):
     Attributes:
         lineage: The stream whose order must hold: a file and its rotated siblings.
         carry: As it was before the chunk: with it the chunk can be read again.
-        encoded: Made anew when an event of it grows too old on its way.
+        encoded: Its JSON is made anew when an event of it grows too old on its way; its counts stay.
+        now_ms: When it was converted: with it the chunk gives the same events again.
         token: The tailer's own mark, handed back.
-        filtered, refused: What later conversions left out beyond the first.
+        events: Of the chunk one by one; None until they are needed that way.
+        filtered, refused: What was left out on the way, beyond what the conversion left out.
     """
 
     key: FileKey
@@ -29,7 +31,9 @@ class Portion(msgspec.Struct, eq=False):
     carry: Carry
     encoded: Encoded
     converter: Converter
+    now_ms: int
     token: object
+    events: list[Produced] | None = None
     filtered: dict[str, int] = {}
     refused: list[Refused] = []
 

@@ -19,6 +19,7 @@ LONGEST_RETRY_AFTER_SECONDS: Final = 600.0
 _COUNT: Final = re.compile(r"(\d+) events? (?:was|were) not ingested", re.IGNORECASE)
 _NESTED: Final = re.compile(r"too nested", re.IGNORECASE)
 _TIME_RANGE: Final = re.compile(r"out of correct time range", re.IGNORECASE)
+_PAGE: Final = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 class Action(enum.Enum):
@@ -78,6 +79,8 @@ def classify(response: Response, now_s: float) -> Verdict:
     status = response.status
     message = message_of(response.body)
     if 200 <= status < 300:
+        if _PAGE.match(response.body):
+            return Verdict(Action.HOLD, message, mend="a web page answers at this URL: see endpoint.url")
         return _partial(response.body, message) if status == 200 else Verdict(Action.ACCEPTED)
     if status == 400:
         return Verdict(Action.EXPIRED if _TIME_RANGE.search(message) else Action.BISECT, message)
@@ -121,7 +124,7 @@ def _partial(body: bytes, message: str) -> Verdict:
     details = _object(body).get("details")
     named = details.get("rejected") if isinstance(details, dict) else None
     if isinstance(named, list):
-        indexes = tuple(index for index in named if isinstance(index, int) and index >= 0)
+        indexes = tuple(index for index in named if type(index) is int and index >= 0)
         return Verdict(Action.PARTIAL if indexes else Action.ACCEPTED, message, len(indexes), indexes)
     count = _COUNT.search(message)
     if count is not None:

@@ -149,6 +149,7 @@ class Agent:
             say=self._journal.say,
             retry_initial_seconds=endpoint.retry.initial_seconds,
             retry_max_seconds=endpoint.retry.max_seconds,
+            record_budget=self._guard.record_budget,
         )
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:

@@ -2,42 +2,28 @@
 
 One task forms batches, one task a batch delivers it. After a failure no later
 batch of the same lineages starts until the failed one is settled; where the
-endpoint as a whole fails, a gate closes and one batch at a time tries whether
-it answers again. Every decision about an answer is core/delivery.py's.
+endpoint as a whole fails, none starts at all (attempts.py). Every decision
+about an answer is core/delivery.py's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-import msgspec
-
-from shipper.core.backoff import Backoff
+from shipper.core.ageing import age
 from shipper.core.batch import BatchLimits, Portion, Settlement, body_of, size_of
-from shipper.core.delivery import Action, Response, Verdict, classify
-from shipper.errors import EndpointUnreachable
-from shipper.pipeline.journal import Value
-from shipper.pipeline.singles import Singles
+from shipper.core.converter import MatchBudget
+from shipper.core.delivery import Action, Verdict
+from shipper.pipeline.attempts import Attempts, Health, Output, Pieces
+from shipper.pipeline.singles import Singles, encoded_events, events_of
+from shipper.pipeline.waiting import Waiting
 
+SMALLEST_LEARNED_BYTES: Final = 65_536
+ACCEPTED_BEFORE_GROWING: Final = 200
 
-class Output(Protocol):
-    """Where batches go."""
-
-    async def post(self, pieces: Sequence[bytes | memoryview]) -> Response:
-        """Send a body; raises EndpointUnreachable."""
-
-
-class Health(msgspec.Struct):
-    """How the endpoint is doing."""
-
-    state: str = "unknown"
-    since_ms: int = 0
-    status: int | None = None
-    message: str = ""
-    attempts: int = 0
+__all__ = ["Batch", "Health", "Output", "Sender"]
 
 
 class Batch:
@@ -46,6 +32,7 @@ class Batch:
     def __init__(self, portions: list[Portion]) -> None:
         self.portions = portions
         self.lineages = {portion.lineage for portion in portions}
+        self.blocks = False
 
     @property
     def json_bytes(self) -> int:
@@ -55,8 +42,8 @@ class Batch:
     def events(self) -> int:
         return sum(portion.encoded.events for portion in self.portions)
 
-    def body(self) -> list[bytes | memoryview]:
-        return body_of(portion.encoded.json for portion in self.portions if portion.encoded.events)
+    def body(self) -> Pieces | None:
+        return body_of(p.encoded.json for p in self.portions if p.encoded.events) if self.events else None
 
 
 class Sender:
@@ -64,8 +51,8 @@ class Sender:
 
     Attributes:
         held_bytes: Raw and encoded bytes of what is offered and not settled.
-        health: Of the endpoint.
-        counters: Requests by status, retries, events sent.
+        attempts: The way to the endpoint.
+        most_bytes: How large a request may be: the configured limit, or what a 413 has taught.
     """
 
     def __init__(
@@ -80,48 +67,44 @@ class Sender:
         say: Callable[..., None],
         retry_initial_seconds: float = 1.0,
         retry_max_seconds: float = 60.0,
-        sleep: Callable[[float], asyncio.Future[None]] | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        record_budget: MatchBudget | None = None,
     ) -> None:
-        """*say* takes an event's name and its fields, as Journal.say does."""
+        """*record_budget* is entered around each record that is matched once more."""
         self.held_bytes = 0
-        self.health = Health()
-        self.counters: Counter[str] = Counter()
-        self._output = output
         self.limits = limits
-        self._learned_bytes = limits.max_bytes
+        self.most_bytes = limits.max_bytes
         self.now_ms = now_ms
-        self._monotonic = monotonic
-        self._jitter = jitter
+        self.record_budget = record_budget
         self._on_settled = on_settled
-        self._say = say
-        self._retry = (retry_initial_seconds, retry_max_seconds)
-        self._sleep = sleep or (lambda seconds: asyncio.ensure_future(asyncio.sleep(seconds)))
-        self._waiting: deque[tuple[Portion, float]] = deque()
-        self._waiting_bytes = 0
-        self._waiting_events = 0
+        self._unsettled = 0
+        self._waiting = Waiting(limits, monotonic)
         self._flush = False
-        self._blocked: Counter[int] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._gate = asyncio.Event()
-        self._gate.set()
-        self._probe = asyncio.Lock()
-        self._backoff = Backoff(*self._retry)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._said_hold = ""
-        self.refused_in_a_row = 0
+        self._accepted_at_413 = 0
+        self._refused, self._accepted_at_refusal = 0, 0
+        self.attempts = Attempts(
+            output, now_ms=now_ms, jitter=jitter, say=say, on_open=self._wake.set, sleep=sleep,
+            retry_initial_seconds=retry_initial_seconds, retry_max_seconds=retry_max_seconds,
+        )  # fmt: skip
+
+    @property
+    def health(self) -> Health:
+        """How the endpoint is doing."""
+        return self.attempts.health
 
     # -- offering --------------------------------------------------------------------------------
 
     def offer(self, portion: Portion) -> None:
         """Take *portion* for delivery; never blocks. Order within a lineage is that of the offers."""
-        self._waiting.append((portion, self._monotonic()))
-        self._waiting_bytes += len(portion.encoded.json)
-        self._waiting_events += portion.encoded.events
+        self._waiting.add(portion)
         self.held_bytes += portion.held_bytes
+        self._unsettled += 1
         self._idle.clear()
-        if self._waiting_bytes >= self.limits.target_bytes or len(self._waiting) == 1:
+        if self._waiting.is_full or self._waiting.is_single or self._flush:
             self._wake.set()
 
     def flush(self) -> None:
@@ -131,10 +114,9 @@ class Sender:
 
     async def drain(self, seconds: float | None) -> bool:
         """Wait until everything that was offered is settled; return whether it is."""
-        self.flush()
         try:
             async with asyncio.timeout(seconds):
-                while not self._idle.is_set():
+                while self._unsettled:
                     self.flush()
                     await self._idle.wait()
         except TimeoutError:
@@ -148,16 +130,10 @@ class Sender:
         try:
             while True:
                 self._wake.clear()
-                while self._may_start() and self._due():
-                    batch = self._take()
-                    if batch is None:
-                        break
-                    task = asyncio.create_task(self._deliver(batch))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._wake_up)
                 for task in [task for task in self._tasks if task.done()]:
                     self._tasks.discard(task)
                     task.result()
+                self._start_batches()
                 try:
                     async with asyncio.timeout(self._seconds_until_due()):
                         await self._wake.wait()
@@ -167,94 +143,59 @@ class Sender:
             for task in self._tasks:
                 task.cancel()
 
-    def _wake_up(self, _task: asyncio.Task[None]) -> None:
-        self._wake.set()
-
-    def _may_start(self) -> bool:
-        return self._gate.is_set() and len(self._tasks) < self.limits.concurrency
-
-    def _due(self) -> bool:
+    def _start_batches(self) -> None:
+        while self._may_start and self._seconds_until_due() == 0.0:
+            batch = Batch(self._waiting.take(self._learned_bytes()))
+            task = asyncio.create_task(self._deliver(batch))
+            self._tasks.add(task)
+            task.add_done_callback(lambda _: self._wake.set())
         if not self._waiting:
             self._flush = False
-            return False
-        aged = self._monotonic() - self._waiting[0][1] >= self.limits.flush_seconds
-        full = self._waiting_bytes >= self.limits.target_bytes or self._waiting_events >= self.limits.max_events
-        return self._flush or aged or full
+
+    @property
+    def _may_start(self) -> bool:
+        return self.attempts.may_start and len(self._tasks) < self.limits.concurrency
 
     def _seconds_until_due(self) -> float | None:
-        if not self._waiting or not self._may_start():
-            return None
-        left = self._waiting[0][1] + self.limits.flush_seconds - self._monotonic()
-        # A head whose lineage is blocked is due and cannot go: its settlement wakes us.
-        return max(left, 0.0) if left > 0 or not self._blocked else None
-
-    def _take(self) -> Batch | None:
-        """Return the next batch: the first portions whose lineages are free, up to the target size."""
-        taken: list[Portion] = []
-        passed_over: list[tuple[Portion, float]] = []
-        skipped: set[int] = set()
-        json_bytes = events = 0
-        target = min(self.limits.target_bytes, self._learned_bytes)
-        while self._waiting:
-            portion, at = self._waiting.popleft()
-            encoded = portion.encoded
-            if self._blocked[portion.lineage] or portion.lineage in skipped:
-                skipped.add(portion.lineage)
-                passed_over.append((portion, at))
-                continue
-            size = size_of(json_bytes + len(encoded.json), len(taken) + 1)
-            if taken and (
-                size > min(self.limits.max_bytes, self._learned_bytes)
-                or events + encoded.events > self.limits.max_events
-            ):
-                self._waiting.appendleft((portion, at))
-                break
-            taken.append(portion)
-            json_bytes += len(encoded.json)
-            events += encoded.events
-            if json_bytes >= target:
-                break
-        self._waiting.extendleft(reversed(passed_over))
-        self._waiting_bytes -= json_bytes
-        self._waiting_events -= events
-        return Batch(taken) if taken else None
+        due_in = self._waiting.due_in() if self._may_start else None
+        return 0.0 if self._flush and due_in is not None else due_in
 
     # -- delivering ------------------------------------------------------------------------------
 
     async def _deliver(self, batch: Batch) -> None:
-        blocked = False
         try:
-            while True:
-                self.refresh(batch.portions)
-                if not batch.events:
-                    self._settle(batch, None)
-                    return
-                if self._too_large(batch):
-                    verdict = Verdict(Action.SPLIT, "over the configured limits")
-                else:
-                    verdict = await self.request(batch.body())
-                if verdict.action is Action.ACCEPTED:
-                    self._settle(batch, 204)
-                    return
-                if not blocked:
-                    blocked = True
-                    self._blocked.update(batch.lineages)
-                if verdict.action is Action.SPLIT:
-                    self._learned_bytes = max(min(self._learned_bytes, batch.json_bytes // 2), 65_536)
-                if verdict.action is Action.PARTIAL:
-                    await Singles(self, batch.portions).settle_partial(verdict)
-                    return
-                await Singles(self, batch.portions).settle(verdict)
+            verdict = await self._send(batch)
+            if verdict.action is Action.ACCEPTED:
+                self._settle(batch, 204 if batch.events else None)
                 return
+            self._block(batch)
+            singles = Singles(self, batch.portions)
+            if verdict.action is Action.PARTIAL:
+                await singles.settle_partial(verdict)
+            else:
+                await singles.settle(verdict)
         finally:
-            if blocked:
-                self._blocked.subtract(batch.lineages)
-                self._blocked += Counter()
-            self._wake.set()
+            if batch.blocks:
+                self._waiting.unblock(batch.lineages)
 
-    def _too_large(self, batch: Batch) -> bool:
+    async def _send(self, batch: Batch) -> Verdict:
+        self.refresh(batch.portions)
         size = size_of(batch.json_bytes, len(batch.portions))
-        return size > self.limits.max_bytes or batch.events > self.limits.max_events
+        if size > self.limits.max_bytes or batch.events > self.limits.max_events:
+            return Verdict(Action.SPLIT, "over the configured limits")
+        verdict = await self.attempts.send(lambda: self._fresh_body(batch), lambda: self._block(batch))
+        if verdict.action is Action.SPLIT:
+            self.learn(size)
+        return verdict
+
+    def _fresh_body(self, batch: Batch) -> Pieces | None:
+        self.refresh(batch.portions)
+        return batch.body()
+
+    def _block(self, batch: Batch) -> None:
+        if not batch.blocks:
+            batch.blocks = True
+            self._waiting.block(batch.lineages)
 
     def _settle(self, batch: Batch, status: int | None) -> None:
         for portion in batch.portions:
@@ -263,111 +204,48 @@ class Sender:
     def settled(self, portion: Portion, settlement: Settlement) -> None:
         """Hand *portion* back: nothing of it is on its way any more."""
         self.held_bytes -= portion.held_bytes
-        self.counters["events"] += portion.encoded.events
+        self._unsettled -= 1
         self._on_settled(portion, settlement)
-        if self.held_bytes == 0 and not self._waiting:
+        if not self._unsettled:
             self._idle.set()
 
     def refresh(self, portions: Sequence[Portion]) -> None:
-        """Convert again what has grown too old since it was converted."""
+        """Apply the source's policy to what has grown too old since it was converted."""
         now = self.now_ms()
         for portion in portions:
-            oldest = portion.encoded.oldest_ms
-            if oldest is None or oldest >= now - portion.converter.rule.max_age_ms:
+            rule, oldest = portion.converter.rule, portion.encoded.oldest_ms
+            if oldest is None or oldest >= now - rule.max_age_ms:
                 continue
-            before = portion.encoded
+            aged = age(events_of(portion, self.record_budget), now - rule.max_age_ms, now, rule.too_old)
             self.held_bytes -= portion.held_bytes
-            portion.encoded = portion.converter.convert(portion.chunk, portion.facts, portion.carry, now)
+            portion.events = aged.events
+            portion.encoded = encoded_events(portion.encoded, aged.events)
             self.held_bytes += portion.held_bytes
-            portion.filtered = {
-                reason: extra
-                for reason, count in portion.encoded.filtered.items()
-                if (extra := count - before.filtered.get(reason, 0))
-            }
-            known = {refused.span for refused in before.refused}
-            portion.refused = [refused for refused in portion.encoded.refused if refused.span not in known]
-            portion.encoded.refused = before.refused
-            portion.encoded.filtered = before.filtered
-            portion.encoded.records = before.records
+            if aged.dropped_records:
+                dropped = portion.filtered.get("too_old", 0) + aged.dropped_records
+                portion.filtered = {**portion.filtered, "too_old": dropped}
+            portion.refused = [*portion.refused, *aged.refused]
 
-    # -- requests --------------------------------------------------------------------------------
+    # -- what refusals teach ----------------------------------------------------------------------
 
-    async def request(self, pieces: Sequence[bytes | memoryview]) -> Verdict:
-        """Send a body until the endpoint says something about it: accepted, partial, or that its events are wrong."""
-        verdict = await self._attempt(pieces)
-        if not _is_endpoint_wide(verdict):
-            return verdict
-        self._gate.clear()
-        async with self._probe:  # one batch at a time asks whether the endpoint is back
-            while True:
-                if self._gate.is_set():  # another one got an answer while we waited for our turn
-                    verdict = await self._attempt(pieces)
-                    if not _is_endpoint_wide(verdict):
-                        return verdict
-                    self._gate.clear()
-                await self._sleep(self._wait(verdict))
-                verdict = await self._attempt(pieces)
-                if not _is_endpoint_wide(verdict):
-                    self._reopen()
-                    return verdict
+    @property
+    def refused_in_a_row(self) -> int:
+        """Events of batches of which nothing passed, since the endpoint took something."""
+        return self._refused if self.attempts.accepted == self._accepted_at_refusal else 0
 
-    async def hold(self, message: str) -> None:
-        """Wait as long as between attempts at an endpoint that refuses everything; one message."""
-        verdict = Verdict(Action.HOLD, message, mend="the endpoint refuses every event, whatever it holds")
-        self._gate.clear()
-        try:
-            await self._sleep(self._wait(verdict))
-        finally:
-            self._gate.set()
+    def note_refused(self, events: int) -> None:
+        """Remember that a batch of which nothing passed had *events* refused."""
+        self._refused = self.refused_in_a_row + events
+        self._accepted_at_refusal = self.attempts.accepted
 
-    async def _attempt(self, pieces: Sequence[bytes | memoryview]) -> Verdict:
-        self.counters["requests"] += 1
-        try:
-            response = await self._output.post(pieces)
-        except EndpointUnreachable as error:
-            self.counters["unreachable"] += 1
-            self._note("unreachable", None, str(error))
-            return Verdict(Action.RETRY, str(error))
-        self.counters[f"status_{response.status}"] += 1
-        verdict = classify(response, self.now_ms() / 1000)
-        if verdict.action in (Action.ACCEPTED, Action.PARTIAL):
-            self.refused_in_a_row = 0
-        self._note("refusing" if _is_endpoint_wide(verdict) else "answering", response.status, verdict.message)
-        return verdict
+    def learn(self, refused_bytes: int) -> None:
+        """Remember that a request of *refused_bytes* was too large."""
+        self.most_bytes = max(min(self.most_bytes, refused_bytes // 2), SMALLEST_LEARNED_BYTES)
+        self._accepted_at_413 = self.attempts.accepted
 
-    def _wait(self, verdict: Verdict) -> float:
-        """Return how long to wait, and say why."""
-        if verdict.action is Action.HOLD:
-            seconds = self._retry[1]
-            self._backoff.attempts += 1
-        else:
-            seconds = self._backoff.next_seconds(self._jitter())
-            seconds = max(seconds, verdict.wait_seconds or 0.0)
-        self.health.attempts = self._backoff.attempts
-        complaint = f"{verdict.action} {verdict.message} {verdict.mend}"
-        if verdict.action is not Action.HOLD or complaint != self._said_hold:
-            self._said_hold = complaint if verdict.action is Action.HOLD else ""
-            fields: dict[str, Value] = {
-                "status": self.health.status, "attempt": self._backoff.attempts, "wait_seconds": seconds,
-                "held_bytes": self.held_bytes, "message": verdict.message or None, "mend": verdict.mend or None,
-            }  # fmt: skip
-            self._say("delivery_held" if verdict.action is Action.HOLD else "delivery_retry", **fields)
-        return seconds
-
-    def _reopen(self) -> None:
-        if self._backoff.attempts:
-            self._say("delivery_resumed", attempts=self._backoff.attempts)
-        self._backoff.reset()
-        self._said_hold = ""
-        self.health.attempts = 0
-        self._gate.set()
-        self._wake.set()
-
-    def _note(self, state: str, status: int | None, message: str) -> None:
-        if state != self.health.state:
-            self.health.since_ms = self.now_ms()
-        self.health.state, self.health.status, self.health.message = state, status, message
-
-
-def _is_endpoint_wide(verdict: Verdict) -> bool:
-    return verdict.action in (Action.RETRY, Action.HOLD)
+    def _learned_bytes(self) -> int:
+        """Return how large a request may be; after many that were taken, twice as much is tried again."""
+        if self.attempts.accepted - self._accepted_at_413 >= ACCEPTED_BEFORE_GROWING:
+            self._accepted_at_413 = self.attempts.accepted
+            self.most_bytes = min(self.most_bytes * 2, self.limits.max_bytes)
+        return self.most_bytes

@@ -229,14 +229,15 @@ class Tailer:
         now = self._clock.monotonic()
         facts, carry = followed.facts(), followed.carry
         converter = followed.converter_now(now)
-        encoded = self._guard.convert(converter, chunk, facts, carry, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        encoded = self._guard.convert(converter, chunk, facts, carry, now_ms)
         if encoded.pattern_timeouts:
             self._count_timeouts(followed, encoded.pattern_timeouts, now)
         mark = Mark(followed, followed.watermark, followed.track(chunk, encoded))
         self._count(followed, encoded)
         portion = Portion(
             key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry,
-            encoded=encoded, converter=converter, token=mark,
+            encoded=encoded, converter=converter, now_ms=now_ms, token=mark,
         )  # fmt: skip
         if encoded.events:
             self.pending_records += encoded.records

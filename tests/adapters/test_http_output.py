@@ -244,7 +244,7 @@ def test_the_token_goes_only_where_it_belongs(loopback: bool, authorization: str
 @pytest.mark.parametrize("size", [100, 200_000], ids=["small", "large"])
 @pytest.mark.parametrize("compress", [False, True], ids=["plain", "gzip"])
 def test_the_body_arrives_as_a_json_array(size: int, compress: bool) -> None:
-    body = [b"[", memoryview(b'"' + b"x" * size + b'"'), b",", b"1", b"]"]
+    body: list[bytes | memoryview] = [b"[", memoryview(b'"' + b"x" * size + b'"'), b",", b"1", b"]"]
 
     async def run() -> tuple[bytes, bytes]:
         async with Endpoint(ACCEPTED) as endpoint:
