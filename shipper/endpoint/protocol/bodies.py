@@ -67,9 +67,9 @@ def _read_json(body: bytes) -> Batch | Unreadable:
     except _UNDECODABLE as error:
         return Unreadable("invalid_json_format", _why(error))
     if isinstance(value, list):
-        return Batch(value, text[1:-1], _is_plain(text, len(value), 1)) if value else _EMPTY
+        return Batch(value, text[1:-1], _is_plain(text, value, 1)) if value else _EMPTY
     if isinstance(value, dict):
-        return Batch([value], text, _is_plain(text, 1, 0))
+        return Batch([value], text, _is_plain(text, [value], 0))
     return Unreadable("invalid_json_format", "Invalid JSON: neither an object nor an array")
 
 
@@ -82,16 +82,16 @@ def _read_lines(body: bytes) -> Batch | Unreadable:
         events = [_decode(line) for line in pieces]
     except _UNDECODABLE:
         events = [_line(line) for line in pieces]
-    return Batch(events, b",".join(pieces), _is_plain(text, len(pieces), 0), pieces)
+    return Batch(events, b",".join(pieces), _is_plain(text, events, 0), pieces)
 
 
 def _read_text(body: bytes) -> Batch | Unreadable:
-    if not body:
-        return _EMPTY
     try:
-        content = body.decode()
+        content = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return Unreadable("invalid_json_format", _why(error))
+    if not content:
+        return _EMPTY
     event: dict[str, object] = {"content": content}
     return Batch([event], msgspec.json.encode(event), is_plain=True)
 
@@ -111,8 +111,14 @@ def _line(line: bytes) -> object:
         return None
 
 
-def _is_plain(text: bytes, objects: int, arrays: int) -> bool:
-    return text.count(b"{") == objects and text.count(b"[") == arrays
+def _is_plain(text: bytes, events: list[object], arrays: int) -> bool:
+    """Return whether it takes no look at the values to know that none is a container.
+
+    That all are objects has to be seen: one inside another and a number beside them would make up the same sum.
+    """
+    if text.count(b"{") != len(events) or text.count(b"[") != arrays:
+        return False
+    return all(type(event) is dict for event in events)
 
 
 def _why(error: Exception) -> str:

@@ -27,11 +27,11 @@ def forward_form(event: bytes, context: Context, limits: Limits) -> bytes:
     if context.query or context.header:
         event = _merge(event, context)
     decoded = _decode(event)
-    if decoded.get("timestamp") is None:
+    if decoded.get("timestamp") is None or isinstance(decoded["timestamp"], dict):
         # What was merged above is in the event now: not once more.
         flat = flatten(decoded, Context(context.received_ms, context.structure), limits.nesting)  # type: ignore[arg-type] # decoded JSON
         if find(flat, lowered(flat), TIMESTAMP, is_there) is None:
-            return _with_timestamp(event, context.received_ms, is_alone=not decoded)
+            return _with_timestamp(event, decoded, rfc_3339(context.received_ms))
     return event
 
 
@@ -41,9 +41,14 @@ def rfc_3339(instant_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{instant_ms % 1000:03}Z"
 
 
-def _with_timestamp(event: bytes, instant_ms: int, *, is_alone: bool) -> bytes:
-    rest = event.lstrip()[1:]
-    return b'{"timestamp":"%s"%s%s' % (rfc_3339(instant_ms).encode(), b"" if is_alone else b",", rest)
+def _with_timestamp(event: bytes, decoded: dict[str, object], text: str) -> bytes:
+    """Return *event* with the stamp under the first key that is free; an object's key is not."""
+    key = next((alias for alias in TIMESTAMP if decoded.get(alias) is None), None)
+    if key is None:
+        return event
+    if key in decoded:
+        return msgspec.json.encode({**_decode_raw(event), key: text})
+    return b'{"%s":"%s"%s%s' % (key.encode(), text.encode(), b"," if decoded else b"", event.lstrip()[1:])
 
 
 def _merge(event: bytes, context: Context) -> bytes:
@@ -52,5 +57,14 @@ def _merge(event: bytes, context: Context) -> bytes:
         {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in added_attributes(context).items()}
     )
     for key, value in _decode_raw(event).items():
-        flat.put(key, value)
+        _put(flat, key, value, context)
     return msgspec.json.encode(flat.values)
+
+
+def _put(flat: Flat[msgspec.Raw], key: str, value: msgspec.Raw, context: Context) -> None:
+    """Add a field; an object whose key is taken loses it only in the raw model: flattened, its own keys are longer."""
+    if key in flat.values and context.structure == "flattened" and bytes(value).startswith(b"{"):
+        for inner, inner_value in _decode_raw(value).items():
+            _put(flat, f"{key}.{inner}", inner_value, context)
+    else:
+        flat.put(key, value)

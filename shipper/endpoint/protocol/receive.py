@@ -33,6 +33,8 @@ from shipper.endpoint.protocol.request import (
 DEEPEST_JSON: Final = 100
 _FORMATS: Final[dict[Form, str]] = {"json": "dtapi/json", "lines": "dtapi/jsonl", "text": "dtapi/text"}
 
+_REFUSED_BY_HEAD: Final = {413: {"payload_byte_size_limit": 1}, 415: {"unsupported_content_type": 1}}
+
 Rejected = dict[str, int]
 Outcome = tuple[Answer, Accepted | None, Rejected]
 
@@ -66,12 +68,10 @@ def receive(
         structure: The data model unless the request names one.
         lenient: A request without a Content-Type is taken as JSON.
     """
-    head = check_head(request.method, request.path, request.headers, limits)
-    if head is not None:
-        return head, None, {"payload_byte_size_limit": 1} if head.status == 413 else {}
-    form = form_of(request.query, request.headers, lenient=lenient)
+    head = check_head(request.method, request.path, request.headers, limits, query=request.query, lenient=lenient)
+    form = head or form_of(request.query, request.headers, lenient=lenient)
     if isinstance(form, Answer):
-        return form, None, {"unsupported_content_type": 1}
+        return form, None, dict(_REFUSED_BY_HEAD.get(form.status, {}))
     model = structure_of(request.query, request.headers, structure)
     if isinstance(model, Answer):
         return model, None, {"invalid_parameter": 1}

@@ -149,5 +149,15 @@ def _pairs(found: Iterable[tuple[str, str]]) -> Pairs:
     values: dict[str, list[str]] = {}
     for key, value in found:
         if key:
-            values.setdefault(key, []).append(value)
+            values.setdefault(_whole(key), []).append(_whole(value))
     return tuple((key, several[0] if len(several) == 1 else several) for key, several in values.items())
+
+
+def _whole(text: str) -> str:
+    """Return *text* without surrogates, which no JSON can hold: a server reads bytes over 127 of a header as such."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
