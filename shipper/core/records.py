@@ -8,6 +8,7 @@ before it passes the rule's limits.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from shipper.core.rule import RecordFormat, Rule
 
@@ -44,9 +45,35 @@ class RecordSplitter:
 
     def split(self, text: str) -> list[str]:
         """Return the records of *text*, which holds whole ones, without blank ones or blank lines at an end."""
+        lines = text.split("\n")
         if not self.multi:
-            return [line for line in text.split("\n") if line and not line.isspace()]
-        return [text[start:end] for start, end in self.spans(text)]
+            return [line for line in lines if line and not line.isspace()]
+        starts = self._start_indexes(lines)
+        if starts is None or (len(text) + 1) * (1 if text.isascii() else 4) > self._max_bytes:
+            return [text[start:end] for start, end in self.spans(text)]
+        records = []
+        for begin, end in pairwise((*starts, len(lines))):
+            record = lines[begin] if end - begin == 1 else "\n".join(lines[begin:end])
+            if not record or record[0].isspace() or record[-1].isspace():
+                record = _without_blank_ends(record)
+            if record:
+                records.append(record)
+        return records
+
+    def _start_indexes(self, lines: list[str]) -> list[int] | None:
+        """Return which lines begin a record; None where one is cut because it has too many lines."""
+        if self._continues is not None:
+            goes_on = self._continues.match
+            starts = [index for index, line in enumerate(lines) if goes_on(line) is None]
+        elif len(self._starts) == 1:
+            begins = self._starts[0].match
+            starts = [index for index, line in enumerate(lines) if begins(line)]
+        else:
+            starts = [index for index, line in enumerate(lines) if self.is_start(line)]
+        if not starts or starts[0]:
+            starts.insert(0, 0)  # whatever comes first begins a record
+        longest = max(end - begin for begin, end in pairwise((*starts, len(lines))))
+        return starts if longest <= self._max_lines else None
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return where each record of `split` stands, in characters."""
@@ -94,3 +121,12 @@ def _add(spans: list[tuple[int, int]], text: str, begin: int, end: int) -> None:
             spans.append((begin, end))
             return
         end = line_start - 1
+
+
+def _without_blank_ends(record: str) -> str:
+    lines = record.split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    while lines and not lines[0].strip():
+        del lines[0]
+    return "\n".join(lines)
