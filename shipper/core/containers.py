@@ -64,6 +64,12 @@ def messages(lines: Iterable[str], record_format: RecordFormat) -> Iterator[Mess
         yield Message("".join(texts), first, tuple(indexes))
 
 
+def joins(line: str, record_format: RecordFormat) -> tuple[str, bool]:
+    """Return the stream of a log line, and whether its message is whole with it; what is no log line joins nothing."""
+    parsed = (_cri_line if record_format is RecordFormat.CRI else _docker_line)(line)
+    return ("", True) if parsed is None else (parsed[0].stream, parsed[2])
+
+
 def _cri_line(line: str) -> tuple[Outer, str, bool] | None:
     parts = line.split(" ", 3)
     if len(parts) < 3 or parts[1] not in ("stdout", "stderr"):

@@ -61,7 +61,7 @@ class Converter:
         try:
             text = data.decode(encoding)
             if wide and "\0" in text:
-                raise Slow
+                return self.convert_slowly(chunk, facts, carry, now_ms)
             if "\r" in text:
                 text = text.replace("\r\n", "\n")
             loop = self.loop_for(facts)

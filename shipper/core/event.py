@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import msgspec
@@ -206,25 +206,26 @@ class EventRules:
         found = next((severity for pattern, severity in self.content_levels if pattern.search(text)), None)
         return self.extract(text) if self.columns is None else self.columns.read(text, state.header), found
 
-    def mask_later_part(self, event: Event) -> None:
-        """Mask the content of a record's later part; its attributes were masked with the first."""
-        if self.mask is not None:
-            event["content"] = self.mask(str(event["content"]))
+    def mask_later_part(self, event: Event, budget: MatchBudget | None) -> None:
+        """Mask the content of a record's later part; its attributes were masked with the first.
+
+        Raises:
+            Withheld: The mask ran out of time.
+        """
+        mask = self.mask
+        if mask is not None:
+            with _or_withheld(budget):
+                event["content"] = mask(str(event["content"]))
 
     def _mask(self, event: Event, state: ChunkState, budget: MatchBudget | None) -> None:
         mask = self.mask
         if mask is None:
             return
-        try:
-            with (budget or nullcontext)():
-                for name, value in event.items():
-                    if name in _READ_FROM_TEXT or (name not in state.base and name not in OURS):
-                        whole = None if name == "content" or value in (None, "") else self.name_mask(name)
-                        event[name] = mask_value(mask, value) if whole is None else whole
-        except MatchTimeout:
-            if budget is None:
-                raise
-            raise Withheld("mask_failed", refused=True, detail="a mask ran out of time; the text stays here") from None
+        with _or_withheld(budget):
+            for name, value in event.items():
+                if name in _READ_FROM_TEXT or (name not in state.base and name not in OURS):
+                    whole = None if name == "content" or value in (None, "") else self.name_mask(name)
+                    event[name] = mask_value(mask, value) if whole is None else whole
 
     def _time(self, event: Event, stamp: str | float | None, state: ChunkState) -> None:
         text = None if stamp is None else state.stamps.text(stamp, state.last)
@@ -258,6 +259,19 @@ class EventRules:
         state.restamp_ms = max(state.now_ms, state.restamp_ms)
         event["timestamp"], event["log.original_timestamp"] = utc_text(state.restamp_ms), text
         state.restamped += 1
+
+
+@contextmanager
+def _or_withheld(budget: MatchBudget | None) -> Iterator[None]:
+    """Run masks within *budget*: a text whose mask ran out of time must not be sent."""
+    if budget is None:  # the chunk's own limit: who set it reads the chunk again
+        yield
+        return
+    try:
+        with budget():
+            yield
+    except MatchTimeout:
+        raise Withheld("mask_failed", refused=True, detail="a mask ran out of time; the text stays here") from None
 
 
 def record_id(key: FileKey, offset: int, part: int) -> str:

@@ -1,30 +1,27 @@
 """Cuts a file's bytes into chunks of whole records.
 
-Whatever the pieces it is fed in, the records come out the same: a cut depends
-on the bytes alone. What is held back is the open record at the end; memory is
-bounded, because a record longer than `max_open_bytes` leaves in parts and a
-hole of NULs is stepped over.
+Whatever the pieces it is fed in, the records come out the same: where a record
+ends depends on the bytes alone. What is held back is the open record at the
+end; memory is bounded, because a line longer than `max_open_bytes` leaves in
+parts and a hole of NULs is stepped over.
 """
 
 from __future__ import annotations
 
-import codecs
+import re
 from typing import Final
 
+from shipper.core.containers import joins
+from shipper.core.encodings import character_border, configured_name, find_mark, newline_of, without_mark
 from shipper.core.model import Carry, Chunk, ChunkKind
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
 
-_MARKS: Final = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
+_WHOLE_DOCKER_LINE: Final = re.compile(
+    rb'^\{"log":"(?:[^"\\\n]++|\\[^n\n]|\\n(?!"))*+\\n","stream":"std(?:out|err)"', re.MULTILINE
 )
-_LONGEST_MARK: Final = 4
-_UNITS: Final = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
-_NATIVE: Final = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+_CRI_PARTIALS: Final = (b" stdout P", b" stderr P")
+_SMALLEST_OPEN_BYTES: Final = 16
 
 
 class Framer:
@@ -42,20 +39,19 @@ class Framer:
         """Begin at offset *at*, which is a record's first byte or, with *carry*.part, inside one."""
         self._splitter = RecordSplitter(rule)
         self._format = rule.format
-        self._chunk_bytes = chunk_bytes
-        self._max_open = max(max_open_bytes, rule.multiline.max_bytes if rule.multiline else 0)
         self._multiline = rule.multiline
+        self._max_open = max(max_open_bytes, rule.multiline.max_bytes if rule.multiline else 0, _SMALLEST_OPEN_BYTES)
+        self._chunk_bytes = min(chunk_bytes, self._max_open)
         self._pending = b""
         self._start = at
         self.read_offset = at
         self.skipped_nul_bytes = 0
         self._in_part = carry.part is not None
-        configured = "" if rule.encoding == "auto" else codecs.lookup(rule.encoding).name
+        self._configured = configured_name(rule.encoding)
         self._look_for_mark = at == 0
         self.encoding = ""
-        self._configured = _NATIVE.get(configured, configured)
         if not self._look_for_mark:
-            self._use(carry.encoding or self._configured or "utf-8")
+            self._use(carry.encoding or without_mark(self._configured))
 
     @property
     def open_bytes(self) -> int:
@@ -78,23 +74,22 @@ class Framer:
             self._find_mark(final=True)
         return self._cut(final=True)
 
-    # -- encoding --------------------------------------------------------------------------------
-
     def _use(self, encoding: str) -> None:
         self.encoding = encoding
-        self._unit = _UNITS.get(encoding, 1)
-        self._newline = "\n".encode(encoding) if self._unit > 1 else b"\n"
+        self._newline = newline_of(encoding)
+        self._unit = len(self._newline)
+        self._hole = self._newline + b"\0" * self._unit
+        # What follows a part must be more than a line end, so that the last part is never empty.
+        self._longest_line = self._max_open + 2 * self._unit
 
     def _find_mark(self, *, final: bool) -> bool:
-        head = self._pending[:_LONGEST_MARK]
-        if not final and len(head) < _LONGEST_MARK and any(mark.startswith(head) for mark, _ in _MARKS):
+        found = find_mark(self._pending, self._configured, final=final)
+        if found is None:
             return False
-        mark, encoding = next(((m, e) for m, e in _MARKS if head.startswith(m)), (b"", ""))
-        if encoding and self._configured and self._configured != encoding:
-            mark, encoding = b"", ""  # the operator's word stands
-        self._use(encoding or self._configured or "utf-8")
-        self._pending = self._pending[len(mark) :]
-        self._start += len(mark)
+        length, encoding = found
+        self._use(encoding)
+        self._pending = self._pending[length:]
+        self._start += length
         self._look_for_mark = False
         return True
 
@@ -103,22 +98,20 @@ class Framer:
     def _cut(self, *, final: bool) -> list[Chunk]:
         chunks: list[Chunk] = []
         while True:
-            if not self._in_part:
-                self._skip_hole()
-            elif not self._go_on_with_part(chunks, final=final):
+            if self._in_part and not self._go_on_with_part(chunks, final=final):
                 return chunks
+            self._skip_hole()
             if end := self._next_end():
                 self._emit(chunks, end, ChunkKind.RECORDS)
-            elif len(self._pending) > self._max_open:
+            elif len(self._pending) > self._longest_line < (self._find(0) or len(self._pending)):
                 self._in_part = True
-                self._emit(chunks, self._character_border(self._max_open), ChunkKind.PART)
+                self._emit(chunks, self._part_end(), ChunkKind.PART)
             else:
                 break
-        if final and self._pending:
-            whole = len(self._pending) - len(self._pending) % self._unit
-            if whole:
-                self._in_part = not self._ends_line(whole)
-                self._emit(chunks, whole, ChunkKind.RECORDS)
+        whole = len(self._pending) - len(self._pending) % self._unit
+        if final and whole:
+            self._in_part = self._rfind(whole) != whole
+            self._emit(chunks, whole, ChunkKind.RECORDS)
         return chunks
 
     def _emit(self, chunks: list[Chunk], end: int, kind: ChunkKind) -> None:
@@ -127,74 +120,76 @@ class Framer:
         self._start += end
 
     def _skip_hole(self) -> None:
-        """Step over NULs at the start of a line: the hole that a writer leaves who kept its offset over a truncation."""
-        if self._unit > 1 or not self._pending.startswith(b"\0"):
+        """Step over NULs at the start of a line: the hole of a writer who kept its offset over a truncation."""
+        if not self._pending.startswith(b"\0"):
             return
-        rest = self._pending.lstrip(b"\0")
-        skipped = len(self._pending) - len(rest)
-        self._pending = rest
+        skipped = len(self._pending) - len(self._pending.lstrip(b"\0"))
+        skipped -= skipped % self._unit
+        self._pending = self._pending[skipped:]
         self._start += skipped
         self.skipped_nul_bytes += skipped
+
+    def _part_end(self) -> int:
+        return character_border(self._pending, self._max_open - self._max_open % self._unit, self.encoding)
 
     def _go_on_with_part(self, chunks: list[Chunk], *, final: bool) -> bool:
         """Emit the rest of a record that was sent in part; return whether it is complete."""
         line_end = self._find(0)
-        while (line_end or len(self._pending)) > self._max_open:
-            cut = self._character_border(self._max_open)
+        while (line_end or len(self._pending)) > self._longest_line:
+            cut = self._part_end()
             self._emit(chunks, cut, ChunkKind.PART)
             line_end = line_end - cut if line_end else 0
         if line_end:
             self._emit(chunks, line_end, ChunkKind.LAST_PART)
             self._in_part = False
             return True
-        if final and self._pending:
-            self._emit(chunks, len(self._pending), ChunkKind.LAST_PART)
+        whole = len(self._pending) - len(self._pending) % self._unit
+        if final and whole:
+            self._emit(chunks, whole, ChunkKind.LAST_PART)
         return False
-
-    def _character_border(self, at: int) -> int:
-        if self._unit > 1:
-            at -= at % self._unit
-            if (
-                self._unit == 2
-                and "\ud800" <= self._pending[at - 2 : at].decode(self.encoding, "surrogatepass") < "\udc00"
-            ):
-                at -= 2
-            return at
-        border = at
-        while border > at - 4 and self._pending[border] & 0xC0 == 0x80:
-            border -= 1
-        return border if self.encoding == "utf-8" and border > at - 4 else at
 
     # -- where the next chunk ends -----------------------------------------------------------------
 
     def _next_end(self) -> int:
-        """Return the length of the next chunk of whole records; 0 when there is none yet."""
+        """Return the length of the next chunk of whole records; 0 for none yet, or where a long line comes first."""
         last = self._rfind(len(self._pending))
-        if not last:
-            return 0
-        if self._splitter.multi:
-            return self._multi_end(last)
-        if self._format in (RecordFormat.CRI, RecordFormat.DOCKER):
-            return self._container_end(last)
+        container = self._format in (RecordFormat.CRI, RecordFormat.DOCKER)
+        if self._splitter.multi or container:
+            last, closed = self._border(last)
+            if not last:
+                return 0
+            end = self._container_end(last) if container else self._multi_end(last)
+            return end or (last if closed else 0)
         if last <= self._chunk_bytes:
             return last
         end = self._rfind(self._chunk_bytes) or self._find(self._chunk_bytes)
-        # A line that is longer than may be held leaves in parts, wherever the pieces it came in were cut.
-        return 0 if end > self._max_open else end
+        return 0 if end > self._longest_line else end
+
+    def _border(self, last: int) -> tuple[int, bool]:
+        """Return up to where records may be looked for, and whether the one before must end there.
+
+        Neither a line that leaves in parts nor a hole is within a record.
+        """
+        closed = self._pending.startswith(b"\0" * self._unit, last)
+        hole = self._pending.find(self._hole, 0, last)
+        while hole >= 0 and hole % self._unit:
+            hole = self._pending.find(self._hole, hole + 1, last)
+        if hole >= 0:
+            last, closed = hole + self._unit, True
+        if len(self._pending) <= self._longest_line:
+            return last, closed
+        at = 0
+        while at < last:
+            end = self._find(at)
+            if end - at > self._longest_line:
+                return at, True
+            at = end
+        return last, closed or len(self._pending) - last > self._longest_line
 
     def _multi_end(self, last: int) -> int:
         """Return the end of the last complete record, at most about a chunk away."""
-        if last > self._chunk_bytes:
-            end = self._start_before(self._rfind(self._chunk_bytes)) or self._start_after(
-                self._rfind(self._chunk_bytes), last
-            )
-            if end:
-                return end
-        else:
-            end = self._start_before(last)
-            if end:
-                return end
-        return self._limit_end(last)
+        near = self._rfind(self._chunk_bytes) if last > self._chunk_bytes else last
+        return self._start_before(near) or self._start_after(near, last) or self._limit_end(last)
 
     def _start_before(self, at: int) -> int:
         """Return where the last line begins that starts a record, is complete and stands before *at*; 0 for none."""
@@ -229,37 +224,39 @@ class Framer:
             lines += 1
             text_bytes += width
             at = end
-        too_long = lines and text_bytes + len(self._pending) - at > rules.max_bytes
-        return at if too_long else 0
+        return at if lines >= rules.max_lines else 0
 
     def _container_end(self, last: int) -> int:
-        """Return the end of the last line after which no stream has an open partial."""
-        partial_mark, whole_mark = (b" P ", b"") if self._format is RecordFormat.CRI else (b"", b'\\n"')
-        region = self._pending[:last]
-        plain = partial_mark not in region if partial_mark else region.count(whole_mark) >= region.count(b"\n")
-        if plain:
+        """Return the end of the last line after which no message is open, or where one has gone on for too long."""
+        if self._all_whole(last):
             return last if last <= self._chunk_bytes else (self._rfind(self._chunk_bytes) or self._find(0))
-        open_streams: set[bytes] = set()
+        open_streams: set[str] = set()
         closed = at = 0
-        while at < last:
+        while at < last and closed < self._chunk_bytes:
             end = self._find(at)
-            stream, whole = _container_line(self._pending[at:end], self._format)
+            stream, whole = joins(self._line(at, end), self._format)
             (open_streams.discard if whole else open_streams.add)(stream)
             at = end
             if not open_streams:
                 closed = at
-                if closed >= self._chunk_bytes:
-                    break
-        return closed or (last if len(self._pending) > self._max_open else 0)
+            elif at - closed > self._max_open:
+                return at
+        return closed
+
+    def _all_whole(self, last: int) -> bool:
+        """Return whether it is plain that no line before *last* is a partial one."""
+        if self._unit > 1:
+            return False
+        if self._format is RecordFormat.CRI:
+            return not any(self._pending.find(mark, 0, last) >= 0 for mark in _CRI_PARTIALS)
+        region = self._pending[:last]
+        return len(_WHOLE_DOCKER_LINE.findall(region)) == region.count(b"\n")
 
     # -- lines -------------------------------------------------------------------------------------
 
     def _line(self, begin: int, end: int) -> str:
         text = self._pending[begin:end].decode(self.encoding, "backslashreplace")
         return text.removesuffix("\n").removesuffix("\r").lstrip("\0")
-
-    def _ends_line(self, end: int) -> bool:
-        return self._pending[:end].endswith(self._newline) and self._rfind(end) == end
 
     def _find(self, begin: int) -> int:
         """Return the index after the first line end at or after *begin*; 0 for none."""
@@ -274,12 +271,3 @@ class Framer:
         while self._unit > 1 and at >= 0 and at % self._unit:
             at = self._pending.rfind(self._newline, 0, at + self._unit - 1)
         return at + self._unit if at >= 0 else 0
-
-
-def _container_line(line: bytes, record_format: RecordFormat) -> tuple[bytes, bool]:
-    """Return the stream of a container log line, and whether it ends its message."""
-    if record_format is RecordFormat.CRI:
-        parts = line.split(b" ", 3)
-        return (parts[1], not parts[2].startswith(b"P")) if len(parts) > 2 else (b"", True)
-    stream = b"stderr" if b'"stderr"' in line else b"stdout"
-    return stream, b'\\n"' in line or not line.startswith(b"{")

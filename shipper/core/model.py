@@ -45,12 +45,19 @@ class Chunk(NamedTuple):
 
 
 class OpenPart(msgspec.Struct, frozen=True):
-    """A record of which *sent* parts have left already, and what later parts take from the first."""
+    """A record of which *sent* parts have left already, and what later parts take from the first.
+
+    Attributes:
+        sent: -1 where the record was left out, and so is what goes on it.
+        timestamp: Empty where nothing is known of the record.
+        refused: Why the record went to the dead letters, where what goes on it follows.
+    """
 
     sent: int
     timestamp: str
     severity: str
     attributes: dict[str, str | int | float | bool | list[str]] = {}
+    refused: str = ""
 
 
 class Carry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypedDict
 import msgspec
 
 from shipper.core.containers import messages
+from shipper.core.encodings import decode, ends_line, newline_of
 from shipper.core.event import ChunkState, EventRules, MatchBudget, Outer, Withheld, carry_after, oldest_of, record_id
 from shipper.core.model import (
     Carry,
@@ -69,7 +70,7 @@ class ReferenceReader:
             budget: Entered around each record's matching.
         """
         encoding = carry.encoding or "utf-8"
-        lines, bad_bytes, nul_bytes = split_lines(chunk, encoding)
+        lines, bad_bytes, nul_bytes = split_lines(chunk, encoding, inside_line=carry.part is not None)
         state = self._rules.state(facts, carry, now_ms, outer=self.rule.format in CONTAINERS)
         reading = Reading([], carry, bad_bytes=bad_bytes, nul_bytes=nul_bytes, refused=[])
         if chunk.kind is ChunkKind.RECORDS:
@@ -88,17 +89,13 @@ class ReferenceReader:
     def _read_records(
         self, chunk: Chunk, lines: list[Line], state: ChunkState, reading: Reading, budget: MatchBudget | None
     ) -> OpenPart | None:
-        unterminated = not ends_line(chunk.data, state.encoding)
         part: OpenPart | None = None
         for unit in self._units(lines):
-            part = None
             event = self._event(unit, state, reading, budget)
-            if event is not None:
-                sent = self._add(unit, event, state, reading)
-                part = OpenPart(sent=sent, **_kept(event))
-            else:
-                part = OpenPart(sent=-1, timestamp="", severity="")
-        return part if unterminated else None
+            opened = event if isinstance(event, OpenPart) else self._add(unit, event, state, reading)
+            if unit.span.end == chunk.end:
+                part = opened
+        return None if ends_line(chunk.data, state.encoding) else part
 
     def _units(self, lines: list[Line]) -> Iterator[Unit]:
         if self.rule.format in CONTAINERS:
@@ -117,18 +114,21 @@ class ReferenceReader:
             last = first + text.count("\n", begin, end)
             yield Unit(text[begin:end], Span(lines[first].start, lines[last].end))
 
-    def _event(self, unit: Unit, state: ChunkState, reading: Reading, budget: MatchBudget | None) -> Event | None:
+    def _event(self, unit: Unit, state: ChunkState, reading: Reading, budget: MatchBudget | None) -> Event | OpenPart:
+        """Return a record's event, or what is to be known of one that is not sent, should it go on."""
         try:
             return self._rules.build(unit.text, state, unit.outer, budget)
         except Withheld as verdict:
-            if verdict.refused:
-                reading.refused.append(Refused(unit.span, verdict.reason, verdict.detail, verdict.event))
-            else:
+            if not verdict.refused:
                 state.leave_out(verdict.reason)
-            return None
+                return OpenPart(sent=-1, timestamp="", severity="")
+            reading.refused.append(Refused(unit.span, verdict.reason, verdict.detail, verdict.event))
+            if verdict.event is None:
+                return OpenPart(sent=-1, timestamp="", severity="", refused=verdict.reason)
+            return OpenPart(sent=-1, refused=verdict.reason, **_kept(verdict.event))
 
-    def _add(self, unit: Unit, event: Event, state: ChunkState, reading: Reading) -> int:
-        """Add a record's event, in parts where its content is too long; return how many."""
+    def _add(self, unit: Unit, event: Event, state: ChunkState, reading: Reading) -> OpenPart:
+        """Add a record's event, in parts where its content is too long."""
         pieces = split_content(str(event["content"]), self.rule.limits.content_bytes)
         reading.records += 1
         reading.parts += len(pieces) - 1
@@ -137,7 +137,7 @@ class ReferenceReader:
             if len(pieces) > 1:
                 made["log.part"] = f"{number}/{len(pieces)}"
             self._produce(made, unit.span, number if len(pieces) > 1 else 0, state, reading)
-        return len(pieces)
+        return OpenPart(sent=len(pieces), **_kept(event))
 
     def _produce(self, event: Event, span: Span, part: int, state: ChunkState, reading: Reading) -> None:
         if self.rule.record_id:
@@ -155,34 +155,48 @@ class ReferenceReader:
         last = chunk.kind is ChunkKind.LAST_PART
         goes_on = not last or not ends_line(chunk.data, state.encoding)
         before = carry.part
-        if not text or (before is not None and before.sent < 0):
+        if not text:
             return before if goes_on else None
         if before is None:
             event = self._event(Unit(text, span), state, reading, budget)
-            if event is None:
-                return OpenPart(sent=-1, timestamp="", severity="") if goes_on else None
+            if isinstance(event, OpenPart):
+                return event if goes_on else None
             reading.records += 1
             reading.parts -= 1
             before = OpenPart(sent=0, **_kept(event))
         else:
-            event = self._later_part(text, state, reading, before, span)
-            if event is None:
+            later = self._later_part(text, state, reading, before, span, budget)
+            if later is None:
                 return before if goes_on else None
+            event = later
         pieces = split_content(str(event["content"]), self.rule.limits.content_bytes)
         for number, piece in enumerate(pieces, before.sent + 1):
-            end = last and not goes_on and number == before.sent + len(pieces)
-            label = f"{number}/{number}" if end else str(number)
-            self._produce({**event, "content": piece, "log.part": label}, span, number, state, reading)
+            made = {**event, "content": piece, "log.part": str(number)}
+            if not goes_on and number == before.sent + len(pieces):
+                made["log.part"] = f"{number}/{number}"
+            if made["log.part"] == "1/1":
+                del made["log.part"]
+            self._produce(made, span, number, state, reading)
         reading.parts += len(pieces)
         sent = before.sent + len(pieces)
         return OpenPart(sent=sent, **_kept(event)) if goes_on else None
 
-    def _later_part(self, text: str, state: ChunkState, reading: Reading, before: OpenPart, span: Span) -> Event | None:
-        event: Event = {"content": text, **_own(before), **state.base}
-        try:
-            self._rules.mask_later_part(event)
-        except Withheld as verdict:
-            reading.refused.append(Refused(span, verdict.reason, verdict.detail, None))
+    def _later_part(
+        self, text: str, state: ChunkState, reading: Reading, before: OpenPart, span: Span, budget: MatchBudget | None
+    ) -> Event | None:
+        """Return the event of what goes on a record; None where that was left out, or must not be sent."""
+        if before.sent < 0 and not before.refused:
+            return None
+        event: Event | None = None
+        reason, detail = before.refused, "goes on a record that was refused"
+        if before.timestamp:
+            event = {"content": text, **_own(before), **state.base}
+            try:
+                self._rules.mask_later_part(event, budget)
+            except Withheld as verdict:
+                event, reason, detail = None, verdict.reason, verdict.detail
+        if reason:
+            reading.refused.append(Refused(span, reason, detail, event))
             return None
         if state.oldest is None or before.timestamp < state.oldest:
             state.oldest = before.timestamp
@@ -192,8 +206,11 @@ class ReferenceReader:
 # -- text ------------------------------------------------------------------------------------------
 
 
-def split_lines(chunk: Chunk, encoding: str) -> tuple[list[Line], int, int]:
-    """Return the lines of *chunk* with their bytes, the number of bytes that were no text, and of NULs left out."""
+def split_lines(chunk: Chunk, encoding: str, *, inside_line: bool) -> tuple[list[Line], int, int]:
+    """Return the lines of *chunk* with their bytes, the number of bytes that were no text, and of NULs left out.
+
+    NULs at the start of a line are a hole; with *inside_line* the chunk's first bytes are not the start of one.
+    """
     newline = newline_of(encoding)
     unit = len(newline)
     lines: list[Line] = []
@@ -208,34 +225,15 @@ def split_lines(chunk: Chunk, encoding: str) -> tuple[list[Line], int, int]:
         bad_bytes += bad
         if end >= 0:
             text = text.removesuffix("\r")
-        if unit == 1 and text.startswith("\0"):
+        hole = 0
+        if text.startswith("\0") and not (inside_line and not begin):
             bare = text.lstrip("\0")
-            nul_bytes += len(text) - len(bare)
+            hole = (len(text) - len(bare)) * unit
             text = bare
-        lines.append(Line(text, chunk.start + begin, chunk.start + stop))
+        nul_bytes += hole
+        lines.append(Line(text, chunk.start + begin + hole, chunk.start + stop))
         begin = stop
     return lines, bad_bytes, nul_bytes
-
-
-def ends_line(data: bytes, encoding: str) -> bool:
-    """Return whether *data*, which begins with a line's first byte, ends with a line end."""
-    newline = newline_of(encoding)
-    return data.endswith(newline) and len(data) % len(newline) == 0
-
-
-def newline_of(encoding: str) -> bytes:
-    """Return the bytes of a line end."""
-    return "\n".encode(encoding) if encoding.startswith(("utf-16-", "utf-32-")) else b"\n"
-
-
-def decode(data: bytes, encoding: str) -> tuple[str, int]:
-    """Return the text of *data* and how many of its bytes were none: those stand as backslash escapes."""
-    try:
-        return data.decode(encoding), 0
-    except UnicodeDecodeError:
-        text = data.decode(encoding, "backslashreplace")
-        good = data.decode(encoding, "ignore").encode(encoding, "ignore")
-        return text, len(data) - len(good)
 
 
 def split_content(content: str, limit: int) -> list[str]:
