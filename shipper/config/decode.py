@@ -152,7 +152,7 @@ def _scalar(node: Scalar, as_type: inspect.Type, unit: str) -> object:
     if isinstance(as_type, inspect.LiteralType):
         return _literal(node, as_type, unit)
     if isinstance(as_type, inspect.BoolType):
-        truth = _TRUTH.get(node.text.lower()) if node.is_plain else None
+        truth = _TRUTH.get(node.text.lower()) if node.may_be_typed else None
         if truth is None:
             raise _Misfit(f"true or false is expected, found {_kind(node)}")
         return truth
@@ -161,7 +161,7 @@ def _scalar(node: Scalar, as_type: inspect.Type, unit: str) -> object:
     if isinstance(as_type, inspect.IntType):
         if unit == "size":
             return _in_bounds(_with_unit(node, size_bytes), node, as_type, lambda size: size_text(int(size)))
-        if not node.is_plain or not _INTEGER.fullmatch(node.text):
+        if not node.may_be_typed or not _INTEGER.fullmatch(node.text):
             raise _Misfit(f"a whole number is expected, found {_kind(node)}")
         return _in_bounds(int(node.text), node, as_type)
     raise TypeError(f"the model has a type that decode does not know: {as_type}")

@@ -71,7 +71,6 @@ def substitute_tree(root: Node, environ: Lookup[str, str], folder: Path, problem
         except Unresolved as error:
             problems.add(path, str(error), line=node.line, column=node.column)
             return node
-        # A block or quoted text stays text; a bare word takes the type of what was put in.
         return replace(node, text=text, reference=node.text)
 
     return walk(root, ())

@@ -43,6 +43,11 @@ class Scalar:
         return self.text if self.reference is None else self.reference
 
     @property
+    def may_be_typed(self) -> bool:
+        """Whether it can be a number or a truth value: quotes make a text of it, but flow style asks them of `${N}`."""
+        return self.is_plain or self.reference is not None
+
+    @property
     def is_null(self) -> bool:
         """Whether nothing is given: an empty value, `~` or `null`."""
         return self.is_plain and self.text in {"", "~", "null", "Null", "NULL"}
