@@ -24,6 +24,7 @@ _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
 )
 _EPOCH_MS: Final = re.compile(r"\d{1,15}", re.ASCII)
+LATEST_MS: Final = 253_402_300_799_999  # the last millisecond of the year 9999: later ones have no RFC 3339
 
 Order = Literal["newest", "oldest"]
 
@@ -84,7 +85,7 @@ class Parameters:
         if not text:
             return None
         if _EPOCH_MS.fullmatch(text):
-            return int(text)
+            return min(int(text), LATEST_MS)
         if not _RFC3339.fullmatch(text):
             raise BadParameter(name, "write RFC 3339 (a + as %2B) or epoch milliseconds")
         try:

@@ -1,5 +1,7 @@
 """Who may ask: only a client that called us by a loopback name, and no page but our own."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from shipper.endpoint.gatekeeper import is_ours, refusal
@@ -7,8 +9,8 @@ from shipper.endpoint.gatekeeper import is_ours, refusal
 PORT = 14499
 
 
-def ask(host="localhost:14499", origins=(), sites=(), target="/v2/logs/ingest"):  # type: ignore[no-untyped-def]
-    return refusal(port=PORT, hosts=[host], origins=origins, fetch_sites=sites, target=target)
+def ask(origins: Sequence[str] = (), sites: Sequence[str] = (), target: str = "/v2/logs/ingest") -> str | None:
+    return refusal(port=PORT, hosts=["localhost:14499"], origins=origins, fetch_sites=sites, target=target)
 
 
 @pytest.mark.parametrize(
