@@ -1,0 +1,125 @@
+"""What the sources' patterns match on this host, what of it may not be read, and how to mend that."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import shlex
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from shipper.adapters.discovery import Discovery, Scan, Wanted
+from shipper.cli.check_report import Finding, Overlap, PatternReport, Skipped
+from shipper.config import Config, Source
+from shipper.core.patterns import compile_patterns
+
+_DENIED: Final = frozenset({os.strerror(errno.EACCES), os.strerror(errno.EPERM)})
+
+
+class SourceFiles(NamedTuple):
+    """What one source matches."""
+
+    patterns: list[PatternReport]
+    owned: int
+    skipped: list[Skipped]
+    findings: list[Finding]
+
+
+class Files(NamedTuple):
+    """What all of them match, in their order."""
+
+    sources: list[SourceFiles]
+    overlaps: list[Overlap]
+
+
+def look_for_files(config: Config, now_ns: int) -> Files:
+    """Look at every directory that a source names, as the agent does."""
+    wanted = [_wanted(source) for source in config.sources]
+    own = [str(config.state_dir)]
+    together = Discovery(wanted, own).scan(now_ns=now_ns)
+    alone = [Discovery([one], own).scan(now_ns=now_ns) for one in wanted]
+    owned = [sum(1 for seen in together.seen if seen.source == index) for index in range(len(wanted))]
+    names = [source.name for source in config.sources]
+    overlaps = [
+        Overlap(_shown(path), names[indexes[0]], [names[index] for index in indexes[1:]])
+        for path, indexes in sorted(together.overlaps.items())
+    ]
+    return Files(
+        [_of_source(source, scan, own) for source, scan, own in zip(config.sources, alone, owned, strict=True)],
+        overlaps,
+    )
+
+
+def _wanted(source: Source) -> Wanted:
+    older = source.ignore_older_seconds
+    return Wanted(
+        source.paths, source.exclude, source.binary == "always", None if older is None else int(older * 1e9)
+    )  # fmt: skip
+
+
+def _of_source(source: Source, scan: Scan, owned: int) -> SourceFiles:
+    counts = dict.fromkeys(source.paths, 0)
+    for seen in scan.seen:
+        if seen.pattern is not None:
+            counts[seen.pattern] += 1
+    skipped = [
+        Skipped(_shown(path), reason, mending_command(path) if reason in _DENIED else "")
+        for path, reason in sorted(scan.skipped.items())
+    ]
+    findings = [
+        Finding("failed", f"{one.path}: {one.reason.lower()}: it is not read", one.mend) for one in skipped if one.mend
+    ]
+    if not scan.seen and not skipped:
+        findings.append(Finding("warning", f"no file matches yet: {_why_nothing(source)}"))
+    return SourceFiles([PatternReport(*row) for row in counts.items()], owned, skipped, findings)
+
+
+def _why_nothing(source: Source) -> str:
+    prefixes = {pattern.prefix for text in source.paths for pattern in compile_patterns(text)}
+    missing = sorted(prefix for prefix in prefixes if not Path(prefix).is_dir())
+    if missing:
+        return f"there is no folder {', '.join(missing)}"
+    return f"nothing of that name in {', '.join(sorted(prefixes))}"
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def mending_command(path: str) -> str:
+    """Return what root would run so that this process's user may read *path*; a folder ends with a slash."""
+    user = _user_name()
+    target = Path(path)
+    commands = [
+        f"setfacl -m u:{user}:x {shlex.quote(str(folder))}"
+        for folder in reversed(target.parents)
+        if not os.access(folder, os.X_OK, effective_ids=True)
+    ]
+    rights = "rx" if path.endswith("/") else "r"
+    return " && ".join([*commands, f"setfacl -m u:{user}:{rights} {shlex.quote(_shown(str(target)))}"])
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def look_at_state_dir(folder: Path) -> list[Finding]:
+    """Return what keeps the agent from writing to *folder*, which it makes where it is missing."""
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        return [Finding("failed", f"state_dir {folder}: {nearest} is no folder; name another in state_dir")]
+    if os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
+        return []
+    user, quoted = _user_name(), shlex.quote(str(folder))
+    where = "it" if nearest == folder else str(nearest)
+    return [
+        Finding(
+            "failed",
+            f"state_dir {folder}: {user} may not write to {where}",
+            f"install -d -o {user} -m 0700 {quoted}",
+        )
+    ]
