@@ -90,7 +90,7 @@ class Singles:
     async def settle_partial(self, verdict: Verdict) -> None:
         """The endpoint took some and refused others; it is never sent again."""
         self._status = 200
-        if verdict.indexes:
+        if verdict.indexes or sum(portion.encoded.events for portion in self._portions) == 1:
             await self._read()
         self._note_partial(self._items, verdict)
         self._finish()
@@ -180,6 +180,8 @@ class Singles:
         answer = await self._sender.attempts.send(lambda: self._body(items), lambda: None)
         if answer.action is Action.PARTIAL:
             self._note_partial(items, answer)
+        elif answer.action is Action.SPLIT and len(items) > 1:
+            self._sender.learn(size_of(sum(len(item.json) for item in items), len(items)))
         return answer
 
     def _body(self, items: Sequence[_Item]) -> list[bytes | memoryview] | None:
