@@ -56,8 +56,10 @@ async def life_of_a_log(folder: Path, rng: random.Random) -> tuple[Writer, Recei
     writer = Writer(logs / "app.log", rng)
     writer.append(10)
     config = write_config(folder, receiver.url, [{"name": "app", "paths": [str(logs / "app.log")], "format": "raw"}])
-    for _ in range(KILLS):
+    for life in range(KILLS):
         agent = AgentProcess(config)
+        if life == 0:  # what was rotated away before anybody ever looked is not asked for
+            await receiver.wait_for(lambda: len(receiver.acked) == writer.written, 30)
         end = asyncio.get_running_loop().time() + rng.uniform(0.3, 1.6)
         while asyncio.get_running_loop().time() < end:
             writer.append(rng.randrange(1, 400))
