@@ -153,6 +153,7 @@ def _multiline(own: MultilineKeys | None, preset: MultilineKeys | None, *, has_p
         start=start,
         start_at_stamp=at_stamp and has_pattern,
         continue_=border.continue_,
+        heading=border.heading,
         max_lines=max_lines,
         max_bytes=max_bytes,
         timeout_ms=_DEFAULT_MULTILINE.timeout_ms if timeout_seconds is None else round(timeout_seconds * 1000),

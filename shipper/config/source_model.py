@@ -63,6 +63,7 @@ class MultilineKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         start: Pattern of a record's first line, or the word timestamp.
         continue_: Pattern of the lines that go on with the record above.
+        heading: Pattern of a line that stands above its record: what begins one right below it goes on with it.
         max_lines: A longer record is cut here; default 1000.
         max_bytes: A longer record is cut here; default 1MiB.
         timeout_seconds: How long a file must be quiet at its end before its last record is closed; default 2s.
@@ -70,6 +71,7 @@ class MultilineKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     start: str | None = None
     continue_: str | None = msgspec.field(default=None, name="continue")
+    heading: str | None = None
     max_lines: Annotated[int, Meta(ge=1)] | None = None
     max_bytes: Annotated[Size, Meta(ge=1)] | None = None
     timeout_seconds: Duration | None = msgspec.field(default=None, name="timeout")

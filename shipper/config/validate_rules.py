@@ -65,6 +65,9 @@ def check_multiline(keys: MultilineKeys, place: Place, *, most_bytes: int | None
     if keys.start is not None and keys.start != AT_STAMP:
         check_pattern(keys.start, place.at("start"))
     check_pattern(keys.continue_, place.at("continue"))
+    check_pattern(keys.heading, place.at("heading"))
+    if keys.heading is not None and keys.start is None:
+        place.at("heading").wrong("stands above what start matches; give start too")
     if most_bytes is not None and keys.max_bytes is not None and keys.max_bytes > most_bytes:
         place.at("max_bytes").wrong(f"{keys.max_bytes} is over limits.memory, {most_bytes}; lower it")
 

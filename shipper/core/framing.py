@@ -189,14 +189,15 @@ class Framer:
     def _multi_end(self, last: int) -> int:
         """Return the end of the last complete record, at most about a chunk away."""
         near = self._rfind(self._chunk_bytes) if last > self._chunk_bytes else last
-        return self._start_before(near) or self._start_after(near, last) or self._limit_end(last)
+        end = self._start_before(near) or self._limit_end(near)
+        return end if end or near == last else self._start_after(near, last) or self._limit_end(last)
 
     def _start_before(self, at: int) -> int:
         """Return where the last line begins that starts a record, is complete and stands before *at*; 0 for none."""
         end = at
         while end > 0:
             begin = self._rfind(end - self._unit)
-            if begin and self._splitter.is_start(self._line(begin, end)):
+            if begin and self._is_start(begin, end):
                 return begin
             end = begin
         return 0
@@ -205,26 +206,30 @@ class Framer:
         begin = at
         while begin < last:
             end = self._find(begin)
-            if begin and self._splitter.is_start(self._line(begin, end)):
+            if begin and self._is_start(begin, end):
                 return begin
             begin = end
         return 0
 
+    def _is_start(self, begin: int, end: int) -> bool:
+        above = self._line(self._rfind(begin - self._unit), begin)
+        return self._splitter.is_start(self._line(begin, end), above)
+
     def _limit_end(self, last: int) -> int:
-        """Return where the open record, which begins at 0, reaches its limits; 0 when it does not."""
+        """Return where the limits were last reached before *last*, in lines of which only the first starts a record."""
         rules = self._multiline
         if rules is None:
             return 0
-        text_bytes = lines = at = 0
+        cut = text_bytes = lines = at = 0
         while at < last:
             end = self._find(at)
             width = len(self._line(at, end).encode("utf-8", "surrogatepass")) + 1
             if lines and (lines >= rules.max_lines or text_bytes + width > rules.max_bytes):
-                return at
+                cut, lines, text_bytes = at, 0, 0
             lines += 1
             text_bytes += width
             at = end
-        return at if lines >= rules.max_lines else 0
+        return at if lines >= rules.max_lines else cut
 
     def _container_end(self, last: int) -> int:
         """Return the end of the last line after which no message is open, or where one has gone on for too long."""

@@ -22,10 +22,13 @@ class RecordSplitter:
         self.multi = multiline is not None
         self._starts: list[re.Pattern[str]] = []
         self._continues: re.Pattern[str] | None = None
+        self._heading: re.Pattern[str] | None = None
         self._max_lines = self._max_bytes = 0
         if multiline is None:
             return
         self._max_lines, self._max_bytes = multiline.max_lines, multiline.max_bytes
+        if multiline.heading is not None:
+            self._heading = re.compile(multiline.heading)
         if multiline.continue_ is not None:
             self._continues = re.compile(multiline.continue_)
         elif multiline.start is not None:
@@ -35,10 +38,12 @@ class RecordSplitter:
         else:
             self._starts = [re.compile(pattern) for pattern in rule.patterns]
 
-    def is_start(self, line: str) -> bool:
-        """Return whether *line* begins a record; always, where each line is one."""
+    def is_start(self, line: str, above: str | None) -> bool:
+        """Return whether *line*, below *above*, begins a record; always, where each line is one."""
         if not self.multi:
             return True
+        if self._heading is not None and above is not None and self._heading.match(above):
+            return False
         if self._continues is not None:
             return self._continues.match(line) is None
         return any(pattern.match(line) for pattern in self._starts)
@@ -69,7 +74,10 @@ class RecordSplitter:
             begins = self._starts[0].match
             starts = [index for index, line in enumerate(lines) if begins(line)]
         else:
-            starts = [index for index, line in enumerate(lines) if self.is_start(line)]
+            starts = [index for index, line in enumerate(lines) if self.is_start(line, None)]
+        if self._heading is not None:
+            above = self._heading.match
+            starts = [index for index in starts if not index or above(lines[index - 1]) is None]
         if not starts or starts[0]:
             starts.insert(0, 0)  # whatever comes first begins a record
         longest = max(end - begin for begin, end in pairwise((*starts, len(lines))))
@@ -87,16 +95,18 @@ class RecordSplitter:
             return spans
         begin = -1
         lines = size = at = 0
+        above = None
         for line in text.split("\n"):
             width = len(line) + 1
             full = begin >= 0 and (lines >= self._max_lines or size + self._size(line) > self._max_bytes)
-            if begin < 0 or full or self.is_start(line):
+            if begin < 0 or full or self.is_start(line, above):
                 if begin >= 0:
                     _add(spans, text, begin, at - 1)
                 begin, lines, size = at, 0, 0
             lines += 1
             size += self._size(line)
             at += width
+            above = line
         if begin >= 0:
             _add(spans, text, begin, len(text))
         return spans

@@ -69,6 +69,7 @@ class MultilineRule(msgspec.Struct, frozen=True):
         start: A line that this matches (``re.match``) begins a record.
         start_at_stamp: A line on which the source's pattern matches begins a record (``start: timestamp``).
         continue_: A line that this matches (``re.match``) goes on with the record above.
+        heading: A line that this matches stands above its record: what begins one right below it goes on with it.
         max_lines, max_bytes: A record that would pass one of these is cut there.
         timeout_ms: How long a file must be quiet at its end before an open record is closed.
     """
@@ -76,6 +77,7 @@ class MultilineRule(msgspec.Struct, frozen=True):
     start: str | None = None
     start_at_stamp: bool = False
     continue_: str | None = None
+    heading: str | None = None
     max_lines: int = 1000
     max_bytes: int = 1 << 20
     timeout_ms: int = 2000

@@ -13,6 +13,7 @@ LIMITS = {"max_lines": st.integers(1, 4), "max_bytes": st.sampled_from([4, 20, 1
 MULTILINES = st.one_of(
     st.none(),
     st.builds(MultilineRule, start=st.sampled_from(["A", r"\s", "[AB]", ""]), **LIMITS),
+    st.builds(MultilineRule, start=st.just("[AB]"), heading=st.sampled_from(["A", r"\s", ""]), **LIMITS),
     st.builds(MultilineRule, continue_=st.sampled_from([" ", r"\s", "$"]), **LIMITS),
 )
 
