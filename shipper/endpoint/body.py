@@ -15,7 +15,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-from shipper.endpoint.connection import Connection, Patience
+from shipper.endpoint.connection import Connection
+from shipper.endpoint.options import Patience
 from shipper.endpoint.protocol import Answer, Inflater, Limits, is_compressed, refuse
 from shipper.endpoint.protocol.request import too_large
 

@@ -13,11 +13,11 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from shipper.endpoint import answers
+from shipper.endpoint.options import Patience
 from shipper.endpoint.saying import say
 
 LONGEST_HEADER_BYTES: Final = 8_190
@@ -26,21 +26,6 @@ MOST_HEADERS: Final = 100
 # long: a client that is cut off while it sends never reads the answer.
 _DRAIN_SECONDS: Final = 5.0
 _LATE_HEAD: Final = b"HTTP/1.1 408 Request Timeout\r\nServer: EEC\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """How long clients may take, in seconds.
-
-    Attributes:
-        read_seconds: For a whole head from its first byte, and between two pieces of a body.
-        body_seconds: For a whole body, and to take the part of an answer that no buffer has room for.
-        idle_seconds: Between two requests of a connection.
-    """
-
-    read_seconds: float = 10.0
-    body_seconds: float = 60.0
-    idle_seconds: float = 75.0
-
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -12,15 +12,14 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl
 
-import msgspec
 from aiohttp import web
 
 from shipper.endpoint import answers
 from shipper.endpoint.body import Bodies
-from shipper.endpoint.connection import Patience
 from shipper.endpoint.figures import Figures
 from shipper.endpoint.limiter import PerMinute
 from shipper.endpoint.model import Accepted
+from shipper.endpoint.options import Patience, Rates
 from shipper.endpoint.protocol import NO_SPACE, Answer, Limits, Request, check_head, receive, refuse
 from shipper.endpoint.refusals import Refusals
 from shipper.endpoint.saying import say
@@ -36,13 +35,6 @@ _REASONS: Final = {
 }  # fmt: skip
 
 Outcome = tuple[Answer, dict[str, int]]
-
-
-class Rates(msgspec.Struct, frozen=True):
-    """Limits a minute; None is no limit."""
-
-    requests: int | None = None
-    events: int | None = None
 
 
 class IngestRoute:

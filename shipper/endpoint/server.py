@@ -13,43 +13,24 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
 from aiohttp import web
 
 from shipper.endpoint import answers, gatekeeper
-from shipper.endpoint.connection import Connection, Connections, Handler, Patience
+from shipper.endpoint.connection import Connection, Connections, Handler
 from shipper.endpoint.figures import Figures
 from shipper.endpoint.listening import BACKLOG
+from shipper.endpoint.options import Settings
 from shipper.endpoint.pages import Pages
 from shipper.endpoint.parameters import BadParameter
 from shipper.endpoint.protocol import INGEST_PATHS, limits_for, refuse
 from shipper.endpoint.refusals import Refusals
-from shipper.endpoint.routes_ingest import IngestRoute, Rates
+from shipper.endpoint.routes_ingest import IngestRoute
 from shipper.endpoint.routes_read import Numbers, ReadRoutes
 from shipper.endpoint.routes_tail import TailRoute
 from shipper.endpoint.store import Store
 
-STOP_SECONDS: Final = 8.0
-MOST_CONNECTIONS: Final = 4_000
+STOP_SECONDS: Final = 5.0  # the agent gives its child 10
 _READ_METHODS: Final = ("GET", "HEAD")
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What the operator may choose of the server.
-
-    Attributes:
-        profile: saas, classic, managed, or "" for our own limits.
-        rates: Limits a minute.
-        lenient: A request without Content-Type is taken as JSON.
-        patience: With slow clients.
-        most_connections: Past these the one idle longest makes room.
-    """
-
-    profile: str = ""
-    rates: Rates = Rates()
-    lenient: bool = False
-    patience: Patience = Patience()
-    most_connections: int = MOST_CONNECTIONS
 
 
 class EndpointServer:

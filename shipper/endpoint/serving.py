@@ -15,7 +15,6 @@ import signal
 import socket
 import threading
 import time
-from pathlib import Path
 from typing import Final, cast
 
 import msgspec
@@ -23,38 +22,15 @@ import msgspec
 from shipper.endpoint import listening
 from shipper.endpoint.forwarder import Forwarder
 from shipper.endpoint.model import Context, LogRecord
+from shipper.endpoint.options import MOST_CONNECTIONS, Plan
 from shipper.endpoint.protocol import limits_for, map_event
 from shipper.endpoint.protocol.flatten import Event
 from shipper.endpoint.saying import say
-from shipper.endpoint.server import MOST_CONNECTIONS, EndpointServer, Settings
+from shipper.endpoint.server import EndpointServer
 from shipper.endpoint.store import Store
 
 _SPARE_DESCRIPTORS: Final = 200  # for the store, the forwarder and Python itself
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What to run.
-
-    Attributes:
-        host, port: As `listening.listen` takes them.
-        store: The folder of the events.
-        max_bytes: Of the store on disk.
-        max_age_ms: Older events are let go; None keeps them while there is room.
-        settings: The server's.
-        forward_url, token: Where events go on to, and with which token; None keeps them here.
-        until_stdin_closes: The end of standard input is the end of the endpoint.
-    """
-
-    host: str
-    port: int
-    store: Path
-    max_bytes: int
-    max_age_ms: int | None = None
-    settings: Settings = Settings()
-    forward_url: str | None = None
-    token: str | None = None
-    until_stdin_closes: bool = False
 
 
 def now_ms() -> int:
@@ -92,7 +68,7 @@ async def _serve(plan: Plan, sockets: list[socket.socket], most_connections: int
         plan.store, mapper=record_of, max_bytes=plan.max_bytes, max_age_ms=plan.max_age_ms, now_ms=now_ms
     )
     try:
-        forwarder = None if plan.forward_url is None else Forwarder(store.backlog(), plan.forward_url, plan.token or "")
+        forwarder = _forwarder(plan, store)
         numbers = dict[str, object] if forwarder is None else forwarder.stats
         settings = msgspec.structs.replace(plan.settings, most_connections=most_connections)
         server = EndpointServer(store, settings, now_ms, numbers)
@@ -104,6 +80,12 @@ async def _serve(plan: Plan, sockets: list[socket.socket], most_connections: int
             await server.stop()
     finally:
         await store.close()
+
+
+def _forwarder(plan: Plan, store: Store) -> Forwarder | None:
+    if plan.forward_url is None:
+        return None
+    return Forwarder(store.backlog(), plan.forward_url, plan.read_token, ca_file=plan.ca_file)
 
 
 async def _until(stop: asyncio.Event, fault: asyncio.Future[object], forwarder: Forwarder | None) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlencode, urlsplit
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "shipper.endpoint"]
 START_SECONDS = 30.0
+COMMAND_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -154,9 +155,9 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def run_command(*arguments: str, seconds: float = 30.0, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=seconds, check=False, cwd=ROOT,
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False, cwd=ROOT,
         env={**os.environ, **environment},
     )  # fmt: skip

@@ -60,10 +60,11 @@ def test_nothing_of_a_foreign_request_is_kept(endpoint: EndpointProcess) -> None
         assert endpoint.request("POST", "/v2/logs/ingest", BODY, headers).status == 403
 
     assert endpoint.events(q="elsewhere") == []
-    [kind, *_] = endpoint.request("GET", "/v1/refused").json()["refused"]  # type: ignore[misc]
-    assert kind["status"] == 403  # type: ignore[index]
-    assert kind["requests"] >= 2  # type: ignore[index]
-    assert "elsewhere" not in json.dumps(kind)
+    reply = endpoint.request("GET", "/v1/refused")
+    latest = json.loads(reply.body)["refused"][0]
+    assert latest["status"] == 403
+    assert latest["requests"] >= 2
+    assert b"elsewhere" not in reply.body
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
