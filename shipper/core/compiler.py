@@ -30,7 +30,7 @@ def can_compile(rule: Rule, file_names: Sequence[str]) -> bool:
 def _group_fields(names: dict[str, str]) -> list[str]:
     fields: list[str] = []
     for name in names.values():
-        fields += ["http.status_code", MOVED + "status"] if name.lower() == "status" else [name]
+        fields += ["http.status_code", MOVED + name] if name.lower() == "status" else [name]
     return fields
 
 
@@ -101,7 +101,7 @@ class PatternLoop(EventLoop):
         for group, name in self._names.items():
             place = groups.get(group)
             if name.lower() == "status":
-                out += self._status(place, pad)
+                out += self._status(name, place, pad)
                 values += ["h", "a"]
             elif place is None:
                 values.append("UNSET")
@@ -110,7 +110,7 @@ class PatternLoop(EventLoop):
                 values.append(f"g{place}" if self._rules.mask else f"g{place} or UNSET")
         return out + self.add(values, pad)
 
-    def _status(self, index: int | None, pad: str) -> list[str]:
+    def _status(self, name: str, index: int | None, pad: str) -> list[str]:
         if index is None:
             return [f"{pad}h = a = UNSET"]
         value = f"g{index}"
@@ -119,7 +119,7 @@ class PatternLoop(EventLoop):
             f"{pad}elif is_http({value}): h = {value}; a = UNSET",
             f"{pad}else: h = UNSET; a = {value}",
             *self._value("h", "http.status_code", pad),
-            *self._value("a", MOVED + "status", pad),
+            *self._value("a", MOVED + name, pad),
         ]
 
     def _value(self, value: str, name: str, pad: str) -> list[str]:

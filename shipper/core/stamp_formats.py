@@ -43,13 +43,14 @@ EPOCH_DIVISORS: Final = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "ep
 NAMED: Final = {
     "rfc3339": rf"(?P<Y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)[Tt ]{_TIME} ?{_ZONE}?",
     "rfc3164": rf"(?P<b>[A-Za-z]{{3}}) {{1,2}}(?P<d>\d\d?)(?: (?P<Y>\d{{4}}))? {_TIME}(?: {_ZONE})?",
+    "klog": rf"[IWEF]?(?P<m>\d\d)(?P<d>\d\d) {_TIME}(?: ?{_ZONE})?",
     **dict.fromkeys(EPOCH_DIVISORS, r"(?P<epoch>-?\d{1,20})(?:(?P<point>\.)(?P<f>\d{1,9}))?"),
 }
 
 ALL: Final = (
     "rfc3339",
     "rfc3164",
-    "%d/%b/%Y:%H:%M:%S %z",
+    "%d/%b/%Y:%H:%M:%S",
     "%Y/%m/%d %H:%M:%S",
     "%Y-%m-%d-%H.%M.%S",
     "%m/%d/%Y, %H:%M:%S",
@@ -65,7 +66,7 @@ ALL: Final = (
     "%d %b %H:%M:%S",
     "%y/%m/%d %H:%M:%S",
     "%y%m%d %H:%M:%S",
-    "%m%d %H:%M:%S",
+    "klog",
     "%m-%d %H:%M:%S",
     "%d.%m.%Y %H:%M:%S",
     "%m/%d/%Y %I:%M:%S %p",
@@ -77,6 +78,11 @@ ALL: Final = (
 """Every layout that the reference page's tables name, the surest first."""
 
 
+_PIECES: Final = re.compile(r"%.?|.", re.DOTALL)
+_NUMBERS: Final = frozenset("YymdeHIMSfs")
+_TWO_DIGITS: Final = frozenset("mdeHI")
+
+
 def compile_format(text: str) -> re.Pattern[str]:
     """Return the pattern for a format; it matches a whole stamp.
 
@@ -85,19 +91,12 @@ def compile_format(text: str) -> re.Pattern[str]:
     """
     if text in NAMED:
         return re.compile(NAMED[text], re.ASCII)
-    parts: list[str] = []
-    rest = iter(text)
-    for character in rest:
-        if character == "%":
-            directive = next(rest, "")
-            if directive not in _DIRECTIVES:
-                raise ValueError(f"unknown directive '%{directive}' in time format {text!r}")
-            parts.append(_DIRECTIVES[directive])
-        elif character.isspace():
-            parts.append(r"\s{1,2}")
-        else:
-            parts.append(re.escape(character))
-    pattern = "".join(parts)
+    pieces: list[str] = _PIECES.findall(text)
+    unknown = next((piece for piece in pieces if piece[0] == "%" and piece[1:] not in _DIRECTIVES), None)
+    if unknown is not None:
+        raise ValueError(f"unknown directive {unknown!r} in time format {text!r}")
+    around = zip(("", *pieces), pieces, (*pieces[1:], ""), strict=False)
+    pattern = "".join(_piece(piece, {before[1:], after[1:]}) for before, piece, after in around)
     if "(?P<f>" in pattern:
         pattern = re.sub(
             r"(\\\.|,|:)\(\?P<f>\\d\{1,9\}\)",
@@ -112,3 +111,12 @@ def compile_format(text: str) -> re.Pattern[str]:
         return re.compile(pattern, re.ASCII)
     except re.error as error:
         raise ValueError(f"time format {text!r}: {error}") from None
+
+
+def _piece(piece: str, around: set[str]) -> str:
+    if piece[0] != "%":
+        return r"\s{1,2}" if piece.isspace() else re.escape(piece)
+    # Where no sign parts two numbers, only their widths do.
+    if piece[1] in _TWO_DIGITS and around & _NUMBERS:
+        return rf"(?P<{piece[1].replace('e', 'd')}>\d\d)"
+    return _DIRECTIVES[piece[1]]

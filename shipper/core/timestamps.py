@@ -180,10 +180,17 @@ class StampReader:
             if len(self._zones) > 1000:
                 self._zones.clear()
             try:
-                self._zones[text] = zone_of(text)
+                self._zones[text] = _minutes_of(text) or zone_of(text)
             except ValueError:
                 self._zones[text] = None
         return self._zones[text]
+
+
+def _minutes_of(text: str) -> tzinfo | None:
+    """Return the zone of an offset that Db2 wrote: three digits are minutes."""
+    if len(text) != 4 or text[0] not in "+-" or not text[1:].isdigit():
+        return None
+    return timezone(timedelta(minutes=int(text)))
 
 
 def _epoch_stamp(match: re.Match[str], divisor: int) -> Stamp | None:

@@ -1,0 +1,258 @@
+"""Random rules and texts that nearly fit them: half-matching lines, impossible stamps, bytes that are no text."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from shipper.core.model import Carry, FileFacts, FileKey, OpenPart
+from shipper.core.rule import (
+    EventLimits,
+    MaskRule,
+    MultilineRule,
+    RecordFormat,
+    Rule,
+    SeverityRule,
+    StampRule,
+    TooOld,
+)
+
+NOW_MS = 1_795_464_000_000  # 2026-11-23T20:00:00Z
+
+STAMPS = st.sampled_from(
+    [
+        "2026-11-23T19:59:58.123Z", "2026-11-23T19:59:58.9Z", "2026-11-23T19:59:58,123456789Z", "2026-11-23T19:59:59Z",
+        "2026-11-23T20:59:59.5+01:00", "2026-11-23T19:59:57", "2026-11-23 19:59:57.250", "2026-11-23 19:59:57,250",
+        "2026-11-23T19:59:58.Z", "2026-11-23T19:59:58.1234567890Z", "2026-11-23T25:00:00Z", "2026-02-30T00:00:00Z",
+        "2026-11-23T19:59:58.123X", "2026-11-20T00:00:00.001Z", "2026-11-22T20:00:59.999Z", "2026-11-22T20:01:00.000Z",
+        "2026-11-23T20:09:59.999Z", "2026-11-23T20:10:00.001Z", "2027-01-01T00:00:00Z", "1969-12-31T23:59:59Z",
+        "2026-10-25 02:30:00", "2026-10-25 02:10:00.5", "2026-10-25 01:59:59", "2026-03-29 02:30:00", "Nov 23 19:59:58",
+        "Nov  3 19:59:58.5", "Feb 29 12:00:00", "Dec 31 23:59:59", "23/Nov/2026:19:59:58 +0000", "1795463998",
+        "1795463998.25", "1795463998250", "1795463998250000", "-5", "99999999999999999999", "٢٠٢٦", "-", "", " ", "x",
+        "2026-11-23T19:59:5٨Z", "2026-11-23T19:59:58.٨Z", "2026-11-23T19:59:58.²Z", "2026-11-23T19:59:58:123Z",
+    ]
+)  # fmt: skip
+LEVELS = st.sampled_from(
+    ["INFO", "info", "WARN", "W", "ERROR", "FINE", "fatal", "3", "7", "30", "61", "200", "", "??", "quiet", "None", "é"]
+)
+STATUSES = st.sampled_from(["200", "404", "599", "600", "20", "٢٠٠", "", "ok", "error", "1"])
+WORDS = st.sampled_from(
+    ["", "a", "b c", "é", "日本", "😀", '"', "\\", "%", "secret-1", "secret-22", "boom", "noise", "\x85", "{", "}", "|",
+     "\t", " ", "\r", "\x1c", "\x00", "'", "x" * 17, "x" * 60, "é" * 30, "a=b", 'k="v\\"w"', "\x1b[0m", "\u2028"]
+)  # fmt: skip
+TEXTS = st.lists(WORDS, max_size=4).map("".join)
+BAD_BYTES = st.sampled_from([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\x80\n", b"\xe9t\xe9"])
+
+_GROUPS = (
+    "timestamp", "severity", "level", "status", "Status", "thread", "log__logger", "host__name", "content", "a",
+    "service__name", "dt__ingest__x", "log__source", "app__thread", "http__status_code", "log__raw_level", "shop",
+    "a_name_that_is_longer_than_a_key_may_be",
+)  # fmt: skip
+_FIELDS = {"timestamp": STAMPS, "severity": LEVELS, "level": LEVELS, "status": STATUSES, "Status": STATUSES}
+
+_JSON_KEYS = st.sampled_from(
+    ["timestamp", "time", "@timestamp", "Time", "ts", "level", "Level", "severity", "status", "STATUS", "message", "a",
+     "content", "host.name", "host", "log.source", "dt.ingest.x", "app.a", "é", "", "a.b", "a key over the limit of it"]
+)  # fmt: skip
+_JSON_SCALARS = st.one_of(
+    STAMPS, LEVELS, STATUSES, TEXTS, st.none(), st.booleans(), st.integers(-(2**70), 2**70),
+    st.sampled_from([1e308, 0.5, -0.0, 1_795_463_998, 1_795_463_998_250, 1_795_463_998.25, 30, 3, 200]),
+)  # fmt: skip
+_JSON_VALUES = st.recursive(
+    _JSON_SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_JSON_KEYS, inner, max_size=3),
+    max_leaves=5,
+)
+
+FORMATS = st.sampled_from(
+    [(), ("rfc3339",), ("%Y-%m-%d %H:%M:%S,%f", "rfc3339", "epoch_ms"), ("rfc3164",), ("epoch",),
+     ("epoch_s", "epoch_us"), ("%d/%b/%Y:%H:%M:%S %z",), ("%Y-%m-%d %H:%M:%S",)]
+)  # fmt: skip
+SEVERITIES = st.builds(
+    SeverityRule,
+    words=st.sampled_from([{}, {"quiet": "debug", "info": "notice", "200": "warn"}]),
+    rules=st.sampled_from([(), (("boom", "critical"),), (("secret-\\d", "alert"), ("o", "info"))]),
+    default=st.sampled_from(["none", "info"]),
+)
+LIMITS = st.builds(
+    EventLimits,
+    content_bytes=st.sampled_from([40, 64, 65_536]),
+    key_bytes=st.sampled_from([12, 100]),
+    value_bytes=st.sampled_from([16, 250, 32_768]),
+    attributes=st.sampled_from([6, 50, 500]),
+    values=st.sampled_from([2, 32]),
+    nesting=st.sampled_from([1, 2, 5]),
+)
+MASKS = st.sampled_from(
+    [
+        (),
+        (MaskRule(r"secret-\d+", "****"),),
+        (MaskRule(r"secret-(\d)", "\\1"), MaskRule("x+", "yyyyyyyyyyyyyyyyyyyyyyyyyyyy")),
+        (MaskRule(r"\d{2,}", "é", names="thread|http.*|app.status|severity|log.raw_level"),),
+        (MaskRule("[a-z]+", ""),),
+    ]
+)
+STARTS = (r"\d{4}-", r"[A-Z]")
+
+
+class Layout(NamedTuple):
+    """A pattern's fields in order, each with whether it may be absent."""
+
+    names: tuple[str, ...]
+    optional: tuple[bool, ...]
+
+    @property
+    def pattern(self) -> str:
+        """Fields between bars."""
+        text = "^"
+        for index, (name, optional) in enumerate(zip(self.names, self.optional, strict=True)):
+            field = f"{chr(92) + '|' if index else ''}(?P<{name}>[^|]*)"
+            text += f"(?:{field})?" if optional else field
+        return text
+
+
+class Case(NamedTuple):
+    """A rule, a file's bytes, where they are cut, and what came before."""
+
+    rule: Rule
+    data: bytes
+    cuts: list[int]
+    carry: Carry
+    facts: FileFacts
+    encoding: str
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> Layout:
+    names = draw(st.lists(st.sampled_from(_GROUPS), min_size=1, max_size=6, unique=True))
+    if draw(st.booleans()) and "timestamp" not in names:
+        names[0] = "timestamp"
+    return Layout(tuple(names), tuple(draw(st.booleans()) for _ in names))
+
+
+@st.composite
+def multilines(draw: st.DrawFn, *, has_pattern: bool) -> MultilineRule | None:
+    kind = draw(st.sampled_from(["none", "none", "start", "continue", "stamp"]))
+    if kind == "none" or (kind == "stamp" and not has_pattern):
+        return None
+    return MultilineRule(
+        start=draw(st.sampled_from(STARTS)) if kind == "start" else None,
+        start_at_stamp=kind == "stamp",
+        continue_=r"\s" if kind == "continue" else None,
+        max_lines=draw(st.sampled_from([2, 5, 1000])),
+        max_bytes=draw(st.sampled_from([30, 200, 1 << 20])),
+    )
+
+
+@st.composite
+def rules(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ...]) -> Rule:
+    container = record_format in (RecordFormat.CRI, RecordFormat.DOCKER)
+    return Rule(
+        source="shop",
+        layout="under_test",
+        format=record_format,
+        patterns=tuple(one.pattern for one in layout),
+        stamp=StampRule(formats=draw(FORMATS), zone=draw(st.sampled_from(["", "Europe/Vienna", "-03:00"]))),
+        severity=draw(SEVERITIES),
+        multiline=None if container else draw(multilines(has_pattern=bool(layout))),
+        keep=draw(st.sampled_from([(), (), ("a|o|1",)])),
+        drop=draw(st.sampled_from([(), (), ("noise",)])),
+        masks=draw(MASKS),
+        attributes=draw(
+            st.sampled_from([{}, {"host.name": "h", "dt.ingest.origin": "shipper"}, {"service.name": "shop"}])
+        ),
+        limits=draw(LIMITS),
+        record_id=draw(st.sampled_from([False, False, False, True])),
+        too_old=draw(st.sampled_from(TooOld)),
+    )
+
+
+@st.composite
+def lines_of(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ...]) -> str:
+    """Return a line of the format, or one that is nearly one."""
+    if draw(st.integers(0, 5)) == 0:
+        return draw(TEXTS) + draw(STAMPS) + draw(TEXTS)
+    if layout and record_format is RecordFormat.PATTERN:
+        one = draw(st.sampled_from(layout))
+        text = "|".join(draw(_FIELDS.get(name, TEXTS)) for name in one.names) + "|" + draw(TEXTS)
+    elif record_format is RecordFormat.JSON:
+        text = draw(json_lines())
+    elif record_format is RecordFormat.LOGFMT:
+        text = draw(logfmt_lines())
+    elif record_format is RecordFormat.CRI:
+        flag = draw(st.sampled_from(["P", "F", "F", "F", "P:x", "Q", ""]))
+        stream = draw(st.sampled_from(["stdout", "stderr", "std"]))
+        text = f"{draw(STAMPS)} {stream} {flag} {draw(inner_texts())}"
+    elif record_format is RecordFormat.DOCKER:
+        log = draw(inner_texts()) + draw(st.sampled_from(["\n", "\n", "\r\n", ""]))
+        line = {"log": log, "stream": draw(st.sampled_from(["stdout", "stderr", "x"])), "time": draw(STAMPS)}
+        text = json.dumps(line, ensure_ascii=draw(st.booleans()))
+    else:
+        text = draw(STAMPS) + " " + draw(TEXTS)
+    return text[: draw(st.integers(0, len(text)))] if draw(st.integers(0, 7)) == 0 else text
+
+
+@st.composite
+def inner_texts(draw: st.DrawFn) -> str:
+    return draw(st.one_of(TEXTS, json_lines(), logfmt_lines()))
+
+
+@st.composite
+def json_lines(draw: st.DrawFn) -> str:
+    """Return an object's text: keys may come twice, and escapes of half characters may stand in it."""
+    pairs = draw(st.lists(st.tuples(_JSON_KEYS, _JSON_VALUES), max_size=6))
+    text = "{" + ",".join(f"{json.dumps(k)}:{json.dumps(v, ensure_ascii=False)}" for k, v in pairs) + "}"
+    return text.replace("boom", "\\ud800") if draw(st.integers(0, 9)) == 0 else text
+
+
+@st.composite
+def logfmt_lines(draw: st.DrawFn) -> str:
+    keys = st.sampled_from(["level", "time", "ts", "msg", "status", "a", "lvl", "severity", "host.name", "é"])
+    pairs = draw(st.lists(st.tuples(keys, st.one_of(STAMPS, LEVELS, STATUSES, TEXTS)), max_size=5))
+    quoted = draw(st.booleans())
+    return " ".join(f"{key}={json.dumps(value, ensure_ascii=False) if quoted else value}" for key, value in pairs)
+
+
+@st.composite
+def carries(draw: st.DrawFn, encoding: str) -> Carry:
+    part = None
+    if draw(st.integers(0, 9)) == 0:
+        part = OpenPart(draw(st.sampled_from([-1, 1, 4])), "2026-11-23T19:00:00.000Z", "info", {"a": "b"})
+    return Carry(
+        stamp_ms=draw(st.sampled_from([None, NOW_MS - 5_000, NOW_MS - 90_000_000, NOW_MS + 3_600_000])),
+        restamp_ms=draw(st.sampled_from([0, NOW_MS - 50, NOW_MS + 50])),
+        encoding=encoding,
+        part=part,
+    )
+
+
+FACTS = st.builds(
+    FileFacts,
+    key=st.just(FileKey(7, 2)),
+    path=st.just("/var/log/shop/a.log"),
+    name=st.just("a.log"),
+    mtime_ms=st.sampled_from([NOW_MS, NOW_MS - 40 * 86_400_000]),
+    attributes=st.sampled_from([{}, {"pod": "p-1"}, {"thread": "from-path", "a": ""}]),
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn, formats: tuple[RecordFormat, ...]) -> Case:
+    record_format = draw(st.sampled_from(formats))
+    container = record_format in (RecordFormat.CRI, RecordFormat.DOCKER)
+    wanted = record_format is RecordFormat.PATTERN or (container and draw(st.integers(0, 4)) == 0)
+    layout = tuple(draw(st.lists(layouts(), min_size=1, max_size=2))) if wanted else ()
+    rule = draw(rules(record_format, layout))
+    encoding = draw(st.sampled_from(["utf-8"] * 6 + ["utf-16-le", "utf-16-be", "iso8859-1", "shift_jis"]))
+    ends = st.sampled_from(["\n", "\n", "\n", "\r\n", "\n\n", "\r\r\n", "\n \n"])
+    data = b""
+    for line in draw(st.lists(lines_of(record_format, layout), max_size=8)):
+        data += (line + draw(ends)).encode(encoding, "replace")
+        if encoding == "utf-8" and draw(st.integers(0, 25)) == 0:
+            data += draw(BAD_BYTES)
+    if draw(st.integers(0, 4)) == 0:
+        data = data[: draw(st.integers(0, len(data)))]
+    cuts = draw(st.lists(st.integers(0, max(len(data), 1)), max_size=4))
+    return Case(rule, data, cuts, draw(carries(encoding)), draw(FACTS), encoding)
