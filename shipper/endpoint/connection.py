@@ -35,9 +35,10 @@ class Connection(web.RequestHandler):
 
     Attributes:
         busy: A request of it is being answered; the server sets it.
+        gone: Set when the connection has ended.
     """
 
-    __slots__ = ("_head_timer", "_patience", "_write_timer", "busy")
+    __slots__ = ("_head_timer", "_patience", "_write_timer", "busy", "gone")
 
     def __init__(self, server: web.Server, patience: Patience, *, loop: asyncio.AbstractEventLoop) -> None:
         """*server* counts it among its connections."""
@@ -53,6 +54,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self.busy = False
+        self.gone = asyncio.Event()
         self._patience = patience
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
@@ -64,7 +66,8 @@ class Connection(web.RequestHandler):
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop the clocks."""
+        """Stop the clocks and tell who waits for it."""
+        self.gone.set()
         self._stop_head_clock()
         self._stop_write_clock()
         super().connection_lost(exc)

@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from shipper.endpoint import answers
+from shipper.endpoint.connection import Connection
 from shipper.endpoint.model import StoredRecord
 from shipper.endpoint.parameters import FILTERS
 from shipper.endpoint.routes_read import parameters_of, view
@@ -46,7 +47,7 @@ class TailRoute:
         self._open += 1
         try:
             await response.prepare(request)
-            await self._stream(response, subscription)
+            await self._stream(request, response, subscription)
         except ConnectionError:
             response.force_close()
         finally:
@@ -54,15 +55,17 @@ class TailRoute:
             subscription.close()
         return response
 
-    async def _stream(self, response: web.StreamResponse, subscription: Subscription) -> None:
+    async def _stream(self, request: web.BaseRequest, response: web.StreamResponse, subscription: Subscription) -> None:
         await response.write(_RECONNECT)
         told = 0
-        stopping = asyncio.create_task(self._stopping.wait())
+        ends = {asyncio.create_task(self._stopping.wait())}
+        if isinstance(request.protocol, Connection):
+            ends.add(asyncio.create_task(request.protocol.gone.wait()))
         coming = asyncio.create_task(_next(subscription))
         try:
             while True:
-                await asyncio.wait({coming, stopping}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                if stopping.done():
+                await asyncio.wait({coming, *ends}, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if any(end.done() for end in ends):
                     return
                 message = _HEARTBEAT
                 if coming.done():
@@ -76,8 +79,8 @@ class TailRoute:
                     told = subscription.missed
                 await response.write(message)
         finally:
-            stopping.cancel()
-            coming.cancel()
+            for task in (coming, *ends):
+                task.cancel()
 
 
 async def _next(subscription: Subscription) -> list[StoredRecord]:
