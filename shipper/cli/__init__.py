@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "run": "follow the configured files and deliver them",
     "check": "validate the configuration, the paths and the endpoint",
     "schema": "print the JSON Schema of agent.yaml",
+    "formats": "list the presets, or show one",
     "endpoint": "serve the local ingest endpoint",
     "state": "look at and mend the offset store",
     "dlq": "look at, send again or drop rejected events",
