@@ -224,6 +224,16 @@ def test_what_a_reference_stands_for_is_never_shown(tmp_path: Path) -> None:
     assert [problem for problem in problems if "s3cret" in problem] == []
 
 
+@pytest.mark.parametrize("depth", [40, 500, 5_000, 200_000])
+@pytest.mark.parametrize("opening", ["[", "{a: "])
+def test_what_is_nested_too_deeply_is_refused(opening: str, depth: int, tmp_path: Path) -> None:
+    closing = "]" if opening == "[" else "}"
+
+    problems = said(tmp_path, f"state_dir: {opening * depth}{closing * depth}\n")
+
+    assert "agent.yaml:1: is nested too deeply" in problems
+
+
 @pytest.mark.parametrize("text", ["a: &x [1]\nb: *x\n", "x: &d {name: a}\nsources: [{<<: *d, paths: [/a]}]\n"])
 def test_anchors_are_no_way_round_unknown_keys(text: str, tmp_path: Path) -> None:
     assert "unknown key" in said(tmp_path, text)[0]
