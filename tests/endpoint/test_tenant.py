@@ -111,8 +111,8 @@ def test_the_ingest_path_is_appended_once(url: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("url", [
-    "http://abc12345.live.dynatrace.com", "http://127.0.0.1.example.com", "ftp://m.example", "m.example", "https://", "",
-    "https://user:secret@m.example", "https://m.example/api/v2/logs/ingest?api-token=secret",
+    "http://abc12345.live.dynatrace.com", "http://127.0.0.1.example.com", "ftp://m.example", "m.example", "https://",
+    "", "https://user:secret@m.example", "https://m.example/api/v2/logs/ingest?api-token=secret",
     "https://m.example/?Api-Token=secret",
 ])  # fmt: skip
 def test_a_url_that_would_show_the_token_is_refused_without_showing_it(url: str) -> None:

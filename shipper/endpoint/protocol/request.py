@@ -23,7 +23,7 @@ Structure = Literal["flattened", "raw"]
 Form = Literal["json", "lines", "text"]
 Query = list[tuple[str, str]]
 
-_FORMS: Final[dict[str, Form]] = {
+MEDIA_TYPES: Final[dict[str, Form]] = {
     "application/json": "json",
     "application/jsonl": "lines",
     "application/jsonlines": "lines",
@@ -101,7 +101,7 @@ def form_of(query: Query, headers: Mapping[str, str], *, lenient: bool) -> Form 
     media, *parameters = (part.strip() for part in named.split(";"))
     if not media and lenient:
         return "json"
-    form = _FORMS.get(media.lower())
+    form = MEDIA_TYPES.get(media.lower())
     if form is None or not all(_is_utf_8(parameter) for parameter in parameters):
         return refuse(415, UNSUPPORTED_TYPE)
     return form
