@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Final
 
 from shipper.core.converter import Converter, MatchTimeout
-from shipper.core.model import Carry, Chunk, Encoded, FileFacts
+from shipper.core.model import Carry, Chunk, Encoded, FileFacts, Reading
 
 CHUNK_SECONDS: Final = 0.5
 RECORD_SECONDS: Final = 0.02
@@ -47,6 +47,17 @@ class MatchGuard:
                 return converter.convert(chunk, facts, carry, now_ms)
         except MatchTimeout:
             return converter.convert_slowly(chunk, facts, carry, now_ms, self.record_budget)
+
+    def read(self, converter: Converter, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int) -> Reading:
+        """Read *chunk* by the reference reader, as `convert` does: a budget for each record only where it is needed.
+
+        A budget that short is used up now and then by a collection of garbage, too.
+        """
+        try:
+            with self._limit(self._chunk_seconds):
+                return converter.reference.read(chunk, facts, carry, now_ms)
+        except MatchTimeout:
+            return converter.reference.read(chunk, facts, carry, now_ms, self.record_budget)
 
     @contextmanager
     def record_budget(self) -> Iterator[None]:
