@@ -20,7 +20,7 @@ from shipper.core.patterns import Excludes, compile_patterns
 from shipper.errors import FileUnreadable, UsageError
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
-from shipper.pipeline.rehearsal import is_first_part, rehearse
+from shipper.pipeline.rehearsal import is_first_part, rehearse, without_age_limits
 
 PIECE_BYTES: Final = 1 << 20
 _COMPARED: Final = ("timestamp", "severity", "content")
@@ -95,10 +95,10 @@ def compare(
 def _records(
     config: Config, source: Source, path: Path, host_name: str, now_ms: int, guard: MatchGuard
 ) -> list[Record]:  # fmt: skip
-    rule = rules(config, source, load_presets(config.preset_dirs), host_name)
+    rule = without_age_limits(rules(config, source, load_presets(config.preset_dirs), host_name))
     facts = FileFacts(FileKey(0, 0), str(path), path.name, path.stat().st_mtime_ns // 1_000_000)
     records: list[Record] = []
-    for reading in rehearse(SourceReading(rule), _pieces(path), facts, now_ms, guard.record_budget):
+    for reading in rehearse(SourceReading(rule), _pieces(path), facts, now_ms, guard):
         for span, event in reading.produced:
             if is_first_part(event):
                 records.append(Record(span, event))

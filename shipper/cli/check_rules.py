@@ -15,7 +15,7 @@ from shipper.core.model import AttributeValue, Carry, Chunk, Event, FileFacts, F
 from shipper.core.rule import Rule
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
-from shipper.pipeline.rehearsal import is_first_part, rehearse
+from shipper.pipeline.rehearsal import is_first_part, rehearse, without_age_limits
 
 # What one of a pattern's compilations can end in; that it is a pattern was checked when the file was loaded.
 _REFUSALS = (re.error, ValueError, RecursionError, SyntaxError, OverflowError)
@@ -37,7 +37,7 @@ def compile_all(rule: Rule) -> tuple[int, list[Finding]]:
 
 def run_tests(rule: Rule, tests: Sequence[RuleTest], now_ms: int, guard: MatchGuard) -> list[TestReport]:
     """Return what became of each test, run on the code that the agent reads by."""
-    reading = SourceReading(rule)
+    reading = SourceReading(without_age_limits(rule))
     return [
         TestReport(number, test.line, list(_differences(reading, test, now_ms, guard)))
         for number, test in enumerate(tests)
@@ -54,7 +54,7 @@ def _differences(reading: SourceReading, test: RuleTest, now_ms: int, guard: Mat
         return
     written_ms = (instant_ms(test.written) if test.written is not None else None) or now_ms
     facts = msgspec.structs.replace(_FACTS, mtime_ms=written_ms)
-    readings = list(rehearse(reading, [data], facts, now_ms, guard.record_budget))
+    readings = list(rehearse(reading, [data], facts, now_ms, guard))
     events = [one.event for found in readings for one in found.produced if is_first_part(one.event)]
     filtered = [reason for found in readings for reason, count in found.filtered.items() for _ in range(count)]
     yield from _compare(test.expect, events, filtered, readings)

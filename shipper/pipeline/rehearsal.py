@@ -7,13 +7,25 @@ which knows the bytes of each and which the compiled converter equals.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
-from shipper.core.converter import MatchBudget
 from shipper.core.framing import Framer
 from shipper.core.model import Carry, Event, FileFacts, Reading
+from shipper.core.rule import Rule, TooOld
+from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
+
+_MOST_AHEAD_MS: Final = 200_000_000_000_000  # six thousand years, and still a date
+
+
+def without_age_limits(rule: Rule) -> Rule:
+    """Return *rule* for events as they are before any re-stamping: what stands in a test or an old file is not late."""
+    candidates = tuple(without_age_limits(candidate) for candidate in rule.candidates)
+    return msgspec.structs.replace(
+        rule, max_age_ms=_MOST_AHEAD_MS, max_ahead_ms=_MOST_AHEAD_MS, too_old=TooOld.RESTAMP, candidates=candidates
+    )
 
 
 def rehearse(
@@ -21,7 +33,7 @@ def rehearse(
     pieces: Iterable[bytes],
     facts: FileFacts,
     now_ms: int,
-    budget: MatchBudget | None = None,
+    guard: MatchGuard,
 ) -> Iterator[Reading]:
     """Give what becomes of each chunk of a file.
 
@@ -30,7 +42,7 @@ def rehearse(
         pieces: The file's bytes; under `format: auto` the first one decides.
         facts: Of the file.
         now_ms: Records without any stamp take it.
-        budget: Entered around each record's matching.
+        guard: Stops a pattern that runs away.
     """
     carry = Carry()
     framer: Framer | None = None
@@ -43,14 +55,14 @@ def rehearse(
             framer = Framer(converter.rule, 0, carry)
         for chunk in framer.feed(piece):
             carry = msgspec.structs.replace(carry, encoding=framer.encoding)
-            found = converter.reference.read(chunk, facts, carry, now_ms, budget)
+            found = guard.read(converter, chunk, facts, carry, now_ms)
             carry = found.carry
             yield found
     if framer is None or converter is None:
         return
     for chunk in framer.close():
         carry = msgspec.structs.replace(carry, encoding=framer.encoding)
-        found = converter.reference.read(chunk, facts, carry, now_ms, budget)
+        found = guard.read(converter, chunk, facts, carry, now_ms)
         carry = found.carry
         yield found
 
