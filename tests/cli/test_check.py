@@ -32,7 +32,8 @@ def logs(tmp_path: Path) -> Path:
 
 
 def test_each_pattern_says_how_many_files_it_matches(logs: Path, tmp_path: Path) -> None:
-    text = f"sources:\n- {{name: all, format: raw, paths: ['{logs}/*.log', '{logs}/shop/*.log', '{logs}/*.txt'], exclude: [b.log]}}\n"
+    paths = f"['{logs}/*.log', '{logs}/shop/*.log', '{logs}/*.txt']"
+    text = f"sources:\n- {{name: all, format: raw, paths: {paths}, exclude: [b.log]}}\n"
 
     source = source_of(report(tmp_path, text))
 

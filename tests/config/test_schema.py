@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from shipper.cli.schema import schema
 from shipper.config import load
 from shipper.config.schema import document_schema
 from tests.config.test_load import EVERYTHING
@@ -60,12 +58,6 @@ def test_what_is_loaded_is_taken_by_the_schema(name: str, tmp_path: Path) -> Non
 
     assert load(path, ENVIRON).sources
     assert list(VALID.iter_errors(as_json(RIGHT[name]))) == []
-
-
-def test_the_command_prints_the_schema() -> None:
-    result = CliRunner().invoke(schema, [], catch_exceptions=False)
-
-    assert json.loads(result.stdout) == SCHEMA
 
 
 def keys(node: object) -> Iterator[tuple[str, dict[str, object]]]:
