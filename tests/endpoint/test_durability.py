@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,10 @@ class Writer(threading.Thread):
             connection.close()
 
 
+def have_acked(writers: list[Writer], goal: int) -> bool:
+    return sum(len(writer.acked) for writer in writers) >= goal
+
+
 def contents(endpoint: EndpointProcess) -> Counter[str]:
     return Counter(str(event["content"]) for event in endpoint.events())
 
@@ -65,7 +70,7 @@ def test_killed_at_any_moment_every_acknowledged_event_is_there(start: Start, tm
         endpoint = start()
         writers = [Writer(endpoint, f"round-{number}-{writer}") for writer in range(WRITERS)]
         goal = moments.randint(1, 60) * EVENTS_A_REQUEST
-        eventually(lambda writers=writers, goal=goal: sum(len(w.acked) for w in writers) >= goal)
+        eventually(partial(have_acked, writers, goal))
         endpoint.kill()
         for writer in writers:
             writer.join(30)
