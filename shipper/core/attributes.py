@@ -63,17 +63,21 @@ def group_name(name: str) -> str:
 def place(event: Event, name: str, value: AttributeValue) -> None:
     """Put a parsed key into *event*, beside what is there already."""
     if name.lower() == "status":
-        name = "http.status_code" if is_http_status(value) else MOVED + name
-        name = MOVED + name if name in event else name
+        name = _beside("http.status_code" if is_http_status(value) else MOVED + name, event)
     else:
         name = placed_name(name, event)
-    event.setdefault(name, value)
+    event[name] = value
 
 
 def placed_name(name: str, taken: Container[str]) -> str:
     """Return the attribute that the key *name*, which is not `status`, becomes beside the names *taken*."""
-    name = attribute_name(name)
-    return MOVED + name if name in taken else name
+    return _beside(attribute_name(name), taken)
+
+
+def _beside(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name = MOVED + name
+    return name
 
 
 def is_http_status(value: AttributeValue) -> bool:

@@ -103,7 +103,7 @@ class JsonLoop(EventLoop):
         """Return the flat names; `status` is two of them, by its value."""
         names: list[str] = []
         for leaf, name in self._attributes:
-            names += ["http.status_code", MOVED + "status"] if leaf.name.lower() == "status" else [name]
+            names += ["http.status_code", MOVED + leaf.name] if leaf.name.lower() == "status" else [name]
         return names
 
     # -- making the loop -----------------------------------------------------------------------------

@@ -66,6 +66,18 @@ _JSON_VALUES = st.recursive(
     max_leaves=5,
 )
 
+_EPOCHS = st.sampled_from([1_795_463_998, 1_795_463_998_250, 5, -1])
+_JSON_KINDS: dict[str, st.SearchStrategy[object]] = {
+    "timestamp": STAMPS, "time": STAMPS | _EPOCHS, "Time": STAMPS, "@timestamp": _EPOCHS, "ts": st.floats(0, 1e13),
+    "level": LEVELS, "Level": st.sampled_from([30, 3, 200]), "severity": LEVELS, "status": STATUSES | st.integers(0, 600),
+    "STATUS": STATUSES, "message": TEXTS, "content": TEXTS, "a": st.lists(TEXTS | st.integers(), max_size=3),
+    "host": st.dictionaries(st.sampled_from(["name", "x", "level"]), TEXTS, max_size=2), "é": TEXTS | st.none(),
+    "a.b": st.booleans(), "app.a": st.lists(st.integers() | st.none(), max_size=3),
+}  # fmt: skip
+SHAPES = st.lists(st.lists(_JSON_KEYS, min_size=1, max_size=6, unique=True).map(tuple), min_size=1, max_size=2).map(
+    tuple
+)
+
 FORMATS = st.sampled_from(
     [(), ("rfc3339",), ("%Y-%m-%d %H:%M:%S,%f", "rfc3339", "epoch_ms"), ("rfc3164",), ("epoch",),
      ("epoch_s", "epoch_us"), ("%d/%b/%Y:%H:%M:%S %z",), ("%Y-%m-%d %H:%M:%S",)]
@@ -78,10 +90,10 @@ SEVERITIES = st.builds(
 )
 LIMITS = st.builds(
     EventLimits,
-    content_bytes=st.sampled_from([40, 64, 65_536]),
-    key_bytes=st.sampled_from([12, 100]),
-    value_bytes=st.sampled_from([16, 250, 32_768]),
-    attributes=st.sampled_from([6, 50, 500]),
+    content_bytes=st.sampled_from([65_536, 65_536, 65_536, 40]),
+    key_bytes=st.sampled_from([100, 100, 12]),
+    value_bytes=st.sampled_from([32_768, 32_768, 250, 16]),
+    attributes=st.sampled_from([500, 50, 50, 6]),
     values=st.sampled_from([2, 32]),
     nesting=st.sampled_from([1, 2, 5]),
 )
@@ -122,6 +134,7 @@ class Case(NamedTuple):
     carry: Carry
     facts: FileFacts
     encoding: str
+    chunk_bytes: int
 
 
 @st.composite
@@ -164,13 +177,15 @@ def rules(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ..
             st.sampled_from([{}, {"host.name": "h", "dt.ingest.origin": "shipper"}, {"service.name": "shop"}])
         ),
         limits=draw(LIMITS),
-        record_id=draw(st.sampled_from([False, False, False, True])),
+        record_id=draw(st.integers(0, 9)) == 9,
         too_old=draw(st.sampled_from(TooOld)),
     )
 
 
 @st.composite
-def lines_of(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ...]) -> str:
+def lines_of(
+    draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ...], shapes: tuple[tuple[str, ...], ...]
+) -> str:
     """Return a line of the format, or one that is nearly one."""
     if draw(st.integers(0, 5)) == 0:
         return draw(TEXTS) + draw(STAMPS) + draw(TEXTS)
@@ -178,7 +193,11 @@ def lines_of(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout,
         one = draw(st.sampled_from(layout))
         text = "|".join(draw(_FIELDS.get(name, TEXTS)) for name in one.names) + "|" + draw(TEXTS)
     elif record_format is RecordFormat.JSON:
-        text = draw(json_lines())
+        text = draw(json_lines()) if draw(st.integers(0, 3)) == 0 else draw(shaped_lines(draw(st.sampled_from(shapes))))
+    elif record_format is RecordFormat.W3C:
+        fields = draw(st.lists(st.sampled_from(["date", "time", "c-ip", "sc-status", "a"]), max_size=4))
+        values = " ".join(draw(st.one_of(STAMPS, STATUSES, TEXTS)) for _ in range(4))
+        text = draw(st.sampled_from(["#Fields: " + " ".join(fields), "#Date: 2026-11-23", values, values, values]))
     elif record_format is RecordFormat.LOGFMT:
         text = draw(logfmt_lines())
     elif record_format is RecordFormat.CRI:
@@ -205,6 +224,17 @@ def json_lines(draw: st.DrawFn) -> str:
     pairs = draw(st.lists(st.tuples(_JSON_KEYS, _JSON_VALUES), max_size=6))
     text = "{" + ",".join(f"{json.dumps(k)}:{json.dumps(v, ensure_ascii=False)}" for k, v in pairs) + "}"
     return text.replace("boom", "\\ud800") if draw(st.integers(0, 9)) == 0 else text
+
+
+@st.composite
+def shaped_lines(draw: st.DrawFn, keys: tuple[str, ...]) -> str:
+    """Return an object's text that has *keys*, or most of them; values are mostly of one kind a key."""
+    usual = draw(st.integers(0, 9)) > 0
+    values = {key: draw(_JSON_KINDS.get(key, TEXTS) if usual else _JSON_VALUES) for key in keys}
+    left_out = draw(st.sampled_from([*keys, None, None, None]))
+    return json.dumps(
+        {key: value for key, value in values.items() if key != left_out}, ensure_ascii=draw(st.booleans())
+    )
 
 
 @st.composite
@@ -248,11 +278,17 @@ def cases(draw: st.DrawFn, formats: tuple[RecordFormat, ...]) -> Case:
     encoding = draw(st.sampled_from(["utf-8"] * 6 + ["utf-16-le", "utf-16-be", "iso8859-1", "shift_jis"]))
     ends = st.sampled_from(["\n", "\n", "\n", "\r\n", "\n\n", "\r\r\n", "\n \n"])
     data = b""
-    for line in draw(st.lists(lines_of(record_format, layout), max_size=8)):
+    shapes = draw(SHAPES)
+    clean = draw(st.booleans())
+    lines = lines_of(record_format, layout, shapes)
+    if clean and record_format is RecordFormat.JSON:
+        lines = st.sampled_from(shapes).flatmap(shaped_lines)
+    for line in draw(st.lists(lines, max_size=8)):
         data += (line + draw(ends)).encode(encoding, "replace")
-        if encoding == "utf-8" and draw(st.integers(0, 25)) == 0:
+        if encoding == "utf-8" and not clean and draw(st.integers(0, 25)) == 0:
             data += draw(BAD_BYTES)
-    if draw(st.integers(0, 4)) == 0:
+    if not clean and draw(st.integers(0, 4)) == 0:
         data = data[: draw(st.integers(0, len(data)))]
     cuts = draw(st.lists(st.integers(0, max(len(data), 1)), max_size=4))
-    return Case(rule, data, cuts, draw(carries(encoding)), draw(FACTS), encoding)
+    chunk_bytes = draw(st.sampled_from([96, 65_536]))
+    return Case(rule, data, cuts, draw(carries(encoding)), draw(FACTS), encoding, chunk_bytes)
