@@ -91,6 +91,10 @@ class MaskKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replace: Words | None = None
 
 
+AttributeWords = Words | tuple[Words, ...]
+"""An attribute's value as a test names it: a list where it has several."""
+
+
 class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a test's record must become; what is not named is not looked at.
 
@@ -106,7 +110,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     severity: str | None = None
     timestamp: str | None = None
     content: str | None = None
-    attributes: dict[str, Words | None] = {}
+    attributes: dict[str, AttributeWords | None] = {}
     left_out: Literal["drop", "keep"] | None = None
     records: Annotated[int, Meta(ge=1)] = 1
 

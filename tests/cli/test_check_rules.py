@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.cli.checking import findings, report, source_of
+import shipper.formats
+from shipper.config.samples import preset_tests
+from shipper.errors import ConfigError
+from tests.cli.checking import findings, report, run, source_of
 
 RULE = r"""sources:
 - name: shop
@@ -99,3 +103,59 @@ def test_every_layout_of_an_automatic_source_is_compiled(tmp_path: Path) -> None
     assert isinstance(rules[0], int)
     assert rules[0] > 20
     assert rules[1] == 1
+
+
+OWN = r"""name: mine
+pattern: '(?P<timestamp>\S+ \S+ \S+) (?P<level>\S+) (?P<n>\d+)'
+timestamp: {formats: ['%b %d %H:%M:%S']}
+samples:
+  - text: 'Feb 14 06:15:16 WARN 7'
+    timezone: Europe/Vienna
+    modified: 2026-03-01T00:00:00Z
+    timestamp: 2026-02-14T05:15:16.000Z
+    severity: warn
+    attributes: {n: 7}
+  - text: 'no time here'
+    severity: none
+"""
+
+
+def with_preset(folder: Path, text: str) -> list[object]:
+    (folder / "formats.d").mkdir()
+    (folder / "formats.d" / "mine.yaml").write_text(text)
+    found = report(folder, "sources: [{name: a, format: mine, paths: [/nowhere/x]}]\n")["findings"]
+    assert isinstance(found, list)
+    return [one["text"].replace(f"{folder}/", "") for one in found]
+
+
+def test_the_samples_of_the_operators_own_presets_are_run(tmp_path: Path) -> None:
+    assert with_preset(tmp_path, OWN) == []
+
+
+def test_a_sample_that_is_read_otherwise_is_named(tmp_path: Path) -> None:
+    assert with_preset(tmp_path, OWN.replace("severity: warn", "severity: error").replace("n: 7", "n: [7]")) == [
+        "formats.d/mine.yaml:5: samples[0]: severity: expected 'error', got 'warn'; "
+        "attributes.n: expected ['7'], got '7'"
+    ]
+
+
+def test_a_wrong_sample_is_a_wrong_configuration(tmp_path: Path) -> None:
+    (tmp_path / "formats.d").mkdir()
+    (tmp_path / "formats.d" / "mine.yaml").write_text(OWN.replace("    severity: warn\n", ""))
+
+    result = run(tmp_path, "sources: [{name: a, format: mine, paths: [/nowhere/x]}]\n", "--offline")
+
+    assert isinstance(result.exception, ConfigError)
+    assert result.exception.problems == [
+        f"{tmp_path}/formats.d/mine.yaml:5: samples[0].severity: is missing; every entry needs one"
+    ]
+
+
+def test_a_copy_of_every_preset_of_the_project_passes_as_it_stands(tmp_path: Path) -> None:
+    """What its own tests ask of a preset is what `check` asks of an operator's."""
+    shutil.copytree(Path(shipper.formats.__path__[0]), tmp_path / "formats.d", ignore=shutil.ignore_patterns("*.py*"))
+
+    found = report(tmp_path, "sources: [{name: a, format: raw, paths: [/nowhere/x]}]\n")
+
+    assert found["findings"] == []
+    assert len(preset_tests([tmp_path / "formats.d"])) > 100
