@@ -69,7 +69,8 @@ _JSON_VALUES = st.recursive(
 _EPOCHS = st.sampled_from([1_795_463_998, 1_795_463_998_250, 5, -1])
 _JSON_KINDS: dict[str, st.SearchStrategy[object]] = {
     "timestamp": STAMPS, "time": STAMPS | _EPOCHS, "Time": STAMPS, "@timestamp": _EPOCHS, "ts": st.floats(0, 1e13),
-    "level": LEVELS, "Level": st.sampled_from([30, 3, 200]), "severity": LEVELS, "status": STATUSES | st.integers(0, 600),
+    "level": LEVELS, "Level": st.sampled_from([30, 3, 200]),
+    "severity": LEVELS, "status": STATUSES | st.integers(0, 600),
     "STATUS": STATUSES, "message": TEXTS, "content": TEXTS, "a": st.lists(TEXTS | st.integers(), max_size=3),
     "host": st.dictionaries(st.sampled_from(["name", "x", "level"]), TEXTS, max_size=2), "é": TEXTS | st.none(),
     "a.b": st.booleans(), "app.a": st.lists(st.integers() | st.none(), max_size=3),
