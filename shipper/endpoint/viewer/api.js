@@ -1,5 +1,7 @@
 // The endpoint's reading routes. Answers come back in the shapes that the rest of the page uses.
 
+const REOPEN_MS = 5000;
+
 export class ApiError extends Error {}
 
 async function getJson(path, pairs, signal) {
@@ -50,21 +52,34 @@ export async function histogram({ pairs, since, until, buckets }, signal) {
 
 export const stats = (signal) => getJson("/v1/stats", [], signal);
 
+// Events without log.source come under the name null.
 export const sources = async (signal) => (await getJson("/v1/sources", [], signal)).sources;
 
 export const refused = async (signal) => (await getJson("/v1/refused", [], signal)).refused;
 
-// Returns a function that ends the tail. The browser reconnects by itself; onGap says that events were missed.
+// Returns a function that ends the tail. It is opened again after every cut; onGap says that events were missed.
 export function tail(pairs, { onEvents, onState, onGap }) {
-  const stream = new EventSource(`/v1/tail?${new URLSearchParams(pairs)}`);
   let opened = false;
-  stream.onopen = () => {
-    onState("live");
-    if (opened) onGap();
-    opened = true;
+  let stream = null;
+  let again = 0;
+  const open = () => {
+    stream = new EventSource(`/v1/tail?${new URLSearchParams(pairs)}`);
+    stream.onopen = () => {
+      onState("live");
+      if (opened) onGap();
+      opened = true;
+    };
+    stream.onerror = () => {
+      onState("waiting");
+      // The browser gives up after an answer that is no stream, such as 503 for too many readers.
+      if (stream.readyState === EventSource.CLOSED) again = setTimeout(open, REOPEN_MS);
+    };
+    stream.onmessage = (message) => onEvents(JSON.parse(message.data).map(readEvent));
+    stream.addEventListener("dropped", onGap);
   };
-  stream.onerror = () => onState("waiting");
-  stream.onmessage = (message) => onEvents(JSON.parse(message.data).map(readEvent));
-  stream.addEventListener("dropped", onGap);
-  return () => stream.close();
+  open();
+  return () => {
+    clearTimeout(again);
+    stream.close();
+  };
 }

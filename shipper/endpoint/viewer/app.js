@@ -273,7 +273,10 @@ class Viewer {
   async poll() {
     try {
       if (!document.hidden) await this.showPanels();
+      if (this.unreachable) $("#failure").hidden = true;
+      this.unreachable = false;
     } catch (error) {
+      this.unreachable = true;
       this.showFailure(error);
     }
     setTimeout(() => this.poll(), POLL_MS);
@@ -286,7 +289,7 @@ class Viewer {
     this.panels.showStats(stats, this.settings.utc);
     this.panels.showSources(sources, look);
     this.panels.showRefused(refused, look);
-    this.filters.showSources(sources.map((source) => source.name).filter(Boolean));
+    this.filters.showSources(sources.map(({ source }) => source).filter(Boolean));
     this.showRows();
   }
 }

@@ -1,7 +1,7 @@
 // The open record: content, times, every attribute; a press on a value filters by it.
 
 import { $, copyText, h } from "./dom.js";
-import { curl, plain } from "./export.js";
+import { OWN_ATTRIBUTES, curl, plain } from "./export.js";
 import { full } from "./format.js";
 import { marked } from "./row.js";
 import { ORIGINAL } from "./state.js";
@@ -55,7 +55,8 @@ export class Detail {
   }
 
   attributes(event, utc) {
-    const rank = (key) => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length);
+    // What the endpoint added comes last.
+    const rank = (key) => (FIRST.includes(key) ? FIRST.indexOf(key) : FIRST.length + (OWN_ATTRIBUTES.test(key) ? 1 : 0));
     const keys = Object.keys(event.attributes).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
     if (!keys.length) return [h("p", { class: "quiet", text: "No attributes." })];
     return keys.map((key) => this.attribute(key, event.attributes[key], utc));

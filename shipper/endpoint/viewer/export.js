@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 export const CSV_COLUMNS = ["timestamp", "loglevel", "status", "log.source", "log.file.path", "host.name", "log.original_timestamp", "content"];
 const PAGE_ROWS = 1000;
 // Set by the endpoint when it takes an event in: not the client's to send.
-const OWN_ATTRIBUTES = /^(dt\.ingest\.|dt\.openpipeline\.|dt\.auth\.origin$|event\.type$|status$)/;
+export const OWN_ATTRIBUTES = /^(dt\.ingest\.|dt\.openpipeline\.|dt\.auth\.origin$|event\.type$|status$)/;
 const DAY_MS = 86_400_000;
 
 // Field for field what the API gave, without what the page adds.

@@ -130,7 +130,7 @@ export class VirtualList {
       row.show(index);
     }
     for (const row of this.rows) if (!shown.has(row)) row.element.hidden = true;
-    this.onRange(first, last);
+    this.onRange(from, to);
   }
 
   grow(count) {

@@ -15,10 +15,10 @@ export class Panels {
   // Rates are differences between two readings of the counts.
   showSources(sources, { selected, utc, now }) {
     for (const source of sources) {
-      const last = this.seen.get(source.name);
+      const last = this.seen.get(source.source);
       const seconds = last ? (now - last.at) / 1000 : 0;
       const perSecond = seconds > 0 ? Math.max(0, source.events - last.events) / seconds : null;
-      this.seen.set(source.name, { events: source.events, at: now, rate: perSecond });
+      this.seen.set(source.source, { events: source.events, at: now, rate: perSecond });
     }
     const most = Math.max(1, ...sources.map((source) => source.events));
     $("#sources").replaceChildren(...sources.map((source) => this.source(source, { selected, utc, now, most })));
@@ -26,24 +26,24 @@ export class Panels {
     $("#sources-count").textContent = sources.length ? String(sources.length) : "";
   }
 
-  source(source, { selected, utc, now, most }) {
-    const perSecond = this.seen.get(source.name).rate;
-    const chosen = source.name === selected;
-    const details = [`${short(source.events)} events`, bytes(source.bytes)];
+  source({ source, events, newest_ms: newest, by_status: statuses }, { selected, utc, now, most }) {
+    const { rate: perSecond } = this.seen.get(source);
+    const chosen = source !== null && source === selected;
+    const details = [`${short(events)} events`];
     if (perSecond !== null) details.push(rate(perSecond));
-    const lag = source.lag_bytes ? `${bytes(source.lag_bytes)} behind` : "";
-    const meter = h("meter", { class: "share", min: 0, max: most, value: source.events, "aria-hidden": "true" });
+    const errors = statuses.ERROR ?? 0;
     return h("li", {}, h(
       "button",
       {
-        type: "button", class: "source", "aria-pressed": String(chosen),
-        title: `${count(source.events)} events, last seen ${full(source.last_ms, utc)}`,
-        onclick: () => this.onSource(chosen ? "" : source.name),
+        type: "button", class: "source", "aria-pressed": String(chosen), disabled: source === null,
+        title: `${count(events)} events, the newest ${full(newest, utc)}`,
+        onclick: () => this.onSource(chosen ? "" : source),
       },
-      h("span", { class: "source-name", text: source.name || "(no log.source)" }),
-      h("span", { class: now - source.last_ms > QUIET_AFTER_MS ? "source-seen stale" : "source-seen", text: ago(source.last_ms, now) }),
-      h("span", { class: "source-counts", text: [...details, lag].filter(Boolean).join(" · ") }),
-      meter,
+      h("span", { class: "source-name", text: source ?? "without log.source" }),
+      h("span", { class: now - newest > QUIET_AFTER_MS ? "source-seen stale" : "source-seen", text: ago(newest, now) }),
+      h("span", { class: "source-counts", text: details.join(" · ") }),
+      h("span", { class: "source-errors", text: errors ? `${short(errors)} ${errors === 1 ? "error" : "errors"}` : "" }),
+      h("meter", { class: "share", min: 0, max: most, value: events, "aria-hidden": "true" }),
     ));
   }
 
@@ -62,6 +62,8 @@ export class Panels {
   showStats({ store, waiting, forwarding }, utc) {
     const line = [[count(store.events), "events stored"], [bytes(store.bytes), "on disk"]];
     if (store.oldest_ms) line.push([`${day(store.oldest_ms, utc)} ${clock(store.oldest_ms, utc, false)}`, "the oldest"]);
+    if (store.index_lag_events) line.push([count(store.index_lag_events), "not indexed yet"]);
+    if (store.damaged_places) line.push([count(store.damaged_places), "damaged places in the store"]);
     if (forwarding) line.push([count(waiting), "waiting to be forwarded"]);
     $("#stats").replaceChildren(...line.map(([value, name]) => h("span", { class: "stat" }, h("b", { text: value }), ` ${name}`)));
   }

@@ -31,14 +31,15 @@ export class Reader {
   start(state) {
     this.abort?.abort();
     this.abort = new AbortController();
-    this.endTail?.();
+    this.closeTail();
     clearTimeout(this.countTimer);
     this.countTimer = 0;
     Object.assign(this, { state, pairs: filterPairs(state), window: span(state, Date.now()), pending: [], missed: false, buckets: [] });
     this.order = state.sort === "oldest" ? "oldest" : "newest";
     this.tailState = "off";
     this.feed.reset({ order: this.order, ...this.window });
-    if (canBeLive(state)) this.openTail();
+    this.missed = document.hidden; // opened behind another tab: it begins when it is seen
+    if (canBeLive(state) && !document.hidden) this.openTail();
     this.on.onTail();
     this.guard(this.count(true));
     if (state.sort.startsWith("original")) this.guard(this.loadSorted());
@@ -62,7 +63,10 @@ export class Reader {
     const { signal } = this.abort;
     const now = Date.now();
     const { since, until } = span(this.state, now);
-    const buckets = await api.histogram({ pairs: this.pairs, since, until: until ?? now, buckets: BUCKETS }, signal);
+    // Counts need a beginning: of all time, that is the oldest event there is.
+    const start = since ?? (await api.stats(signal)).store.oldest_ms ?? now - 1;
+    const query = { pairs: this.pairs, since: start, until: until ?? Math.max(now, start) + 1, buckets: BUCKETS };
+    const buckets = await api.histogram(query, signal);
     if (signal.aborted) return;
     this.buckets = buckets;
     if (first) this.feed.table.expected = this.matches;
@@ -129,6 +133,24 @@ export class Reader {
         this.on.onTail();
       },
     });
+  }
+
+  closeTail() {
+    this.endTail?.();
+    this.endTail = null;
+  }
+
+  suspend() {
+    if (!this.endTail) return;
+    this.closeTail();
+    this.missed = true;
+    this.tailState = "waiting";
+  }
+
+  resume() {
+    if (this.endTail || !this.state || !canBeLive(this.state)) return;
+    this.openTail();
+    this.on.onTail();
   }
 
   arrived(events) {
