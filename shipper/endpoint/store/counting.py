@@ -30,9 +30,14 @@ def histogram(reader: Reader, matcher: Matcher, blocks: list[Block], edges: list
     for, the events that can hold them are read.
     """
     counts: Counts = [Counter() for _ in edges[1:]]
+    since_ms, until_ms = edges[0], edges[-1]
+    if matcher.filter.since_ms is not None:
+        since_ms = max(since_ms, matcher.filter.since_ms)
+    if matcher.filter.until_ms is not None:
+        until_ms = min(until_ms, matcher.filter.until_ms)
     for block in blocks:
         pace.step()
-        if block.newest_ms < edges[0] or block.oldest_ms >= edges[-1] or not reader.may_overlap(block):
+        if block.newest_ms < since_ms or block.oldest_ms >= until_ms:
             continue
         if matcher.needs_content:
             for found in reader.matches(block, None, newest_first=False):
@@ -43,13 +48,13 @@ def histogram(reader: Reader, matcher: Matcher, blocks: list[Block], edges: list
             continue
         wanted = reader.groups(index)
         bucket = bisect_right(edges, block.oldest_ms) - 1
-        if 0 <= bucket < len(counts) and block.newest_ms < edges[bucket + 1]:
+        if since_ms <= block.oldest_ms and block.newest_ms < min(until_ms, edges[bucket + 1]):
             for _, group in wanted:
                 counts[bucket][group.status] += group.count
             continue
         columns = reader.columns(block, index)
         if columns is not None:
-            _search(counts, edges, columns, wanted)
+            _search(counts, edges, columns, wanted, since_ms, until_ms)
     spans = zip(edges, edges[1:], counts, strict=False)
     return [Bucket(start_ms, end_ms, dict(counted)) for start_ms, end_ms, counted in spans]
 
@@ -77,14 +82,14 @@ def _count(counts: Counts, edges: list[int], timestamp_ms: int, status: str) -> 
         counts[bucket][status] += 1
 
 
-def _search(counts: Counts, edges: list[int], columns: Columns, wanted: list[tuple[int, Group]]) -> None:
+def _search(
+    counts: Counts, edges: list[int], columns: Columns, wanted: list[tuple[int, Group]], since_ms: int, until_ms: int
+) -> None:
     for number, group in wanted:
         instants = columns.columns[number].instants
-        first = max(0, bisect_right(edges, instants[0]) - 1)
-        last = min(len(counts) - 1, bisect_right(edges, instants[-1]) - 1)
-        start = bisect_left(instants, edges[first])
-        for bucket in range(first, last + 1):
-            end = bisect_left(instants, edges[bucket + 1], start)
-            if end > start:
-                counts[bucket][group.status] += end - start
+        start, stop = bisect_left(instants, since_ms), bisect_left(instants, until_ms)
+        while start < stop:
+            bucket = bisect_right(edges, instants[start]) - 1
+            end = bisect_left(instants, edges[bucket + 1], start, stop)
+            counts[bucket][group.status] += end - start
             start = end

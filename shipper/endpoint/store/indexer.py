@@ -38,18 +38,17 @@ class Indexer:
         self._mapper = mapper
         self._pace = pace(lambda: self._stopping)
         self._stopping = False
-        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-indexer", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
         """There may be something new to index."""
-        self._wake.set()
+        self._shelf.unindexed.set()
 
     def stop(self) -> None:
         """End the thread and wait for it; it gives up the block it is at."""
         self._stopping = True
-        self._wake.set()
+        self._shelf.unindexed.set()
         self._thread.join()
 
     def lag(self) -> tuple[int, int]:
@@ -64,9 +63,9 @@ class Indexer:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                self._wake.clear()
+                self._shelf.unindexed.clear()
                 wait = self._index_all()
-                self._wake.wait(wait)
+                self._shelf.unindexed.wait(wait)
         except Stopped:
             return
         except Exception as error:  # noqa: BLE001 -- the outermost loop of this thread; the next append raises it

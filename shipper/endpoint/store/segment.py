@@ -1,7 +1,7 @@
 """One file of frames, and the blocks that its frames make.
 
 A block is what is indexed, skipped and decoded at once: frames that stand
-together, up to about `BLOCK_RAW_BYTES`. The last one is open: it grows with
+together, up to about *block_bytes* before compression. The last one is open: it grows with
 the next frame. Where blocks end follows from the frames alone, so that a
 restart cuts them the same way and the index beside the file still fits.
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from shipper.errors import StateError
 
 SUFFIX: Final = ".events"
 TITLE: Final = b"shipper events 1\n"
+_ANY_TITLE: Final = re.compile(rb"shipper events \d\n")
 BLOCK_RAW_BYTES: Final = 1 << 20
 _SCAN_BYTES: Final = 1 << 16
 
@@ -74,7 +76,7 @@ class Segment:
         torn_bytes: Cut off at `load`: a write that a crash ended.
     """
 
-    def __init__(self, path: Path, descriptor: Descriptor) -> None:
+    def __init__(self, path: Path, descriptor: Descriptor, block_bytes: int) -> None:
         """Describe an empty file."""
         self.path = path
         self.descriptor = descriptor
@@ -85,10 +87,11 @@ class Segment:
         self.damage: list[Damage] = []
         self.torn_bytes = 0
         self.can_grow = True
+        self._block_bytes = block_bytes
         self._lock = threading.Lock()
 
     @classmethod
-    def create(cls, directory: Path, first_id: int, sync: Sync) -> Self:
+    def create(cls, directory: Path, first_id: int, block_bytes: int, sync: Sync) -> Self:
         """Make a new file, durably."""
         path = directory / f"{first_id:016d}{SUFFIX}"
         # A file of this name can only be one that never got an event: its first would have this id.
@@ -96,19 +99,19 @@ class Segment:
         descriptor.write(0, TITLE)
         sync(descriptor.number)
         sync_directory(directory)
-        return cls(path, descriptor)
+        return cls(path, descriptor, block_bytes)
 
     @classmethod
-    def load(cls, path: Path, *, is_last: bool) -> Self:
+    def load(cls, path: Path, block_bytes: int, *, is_last: bool) -> Self:
         """Read the heads of a file's frames; of the *last* also check the payloads and cut off a torn end.
 
         Raises:
             StateError: A later version wrote it.
         """
         descriptor = Descriptor(path)
-        segment = cls(path, descriptor)
+        segment = cls(path, descriptor, block_bytes)
         title = descriptor.read(0, len(TITLE))
-        if title != TITLE and title.startswith(TITLE[:-2]) and title.endswith(b"\n"):
+        if title != TITLE and _ANY_TITLE.fullmatch(title):
             raise StateError(f"{path}: another version of shipper wrote it; run that one, or use another store")
         segment._scan(os.fstat(descriptor.number).st_size, check=is_last)
         return segment
@@ -147,6 +150,12 @@ class Segment:
 
     def set_aside(self, block: Block) -> None:
         """Pass over the frames of a block whose bytes have changed; the others become blocks of their own."""
+        with self._lock:
+            place = next((place for place, other in enumerate(self.blocks) if other.offset == block.offset), None)
+            if place is not None:  # else another thread has met the damage as well
+                self.blocks[place : place + 1] = self._sound_frames(self.blocks[place])
+
+    def _sound_frames(self, block: Block) -> list[Block]:
         data = self.descriptor.read(block.offset, block.length)
         sound = list[Block]()
         at = 0
@@ -161,10 +170,7 @@ class Segment:
             self.damage.append(Damage(self.path, block.offset + at, length))
             say_damage(self.damage[-1])
             at += length
-        with self._lock:
-            places = [place for place, other in enumerate(self.blocks) if other.offset == block.offset]
-            for place in places:
-                self.blocks[place : place + 1] = sound
+        return sound
 
     def _block(self, head: Head, offset: int) -> Block:
         place = (offset, head.length, head.raw, head.first_id, head.events, head.oldest_ms, head.newest_ms)
@@ -173,7 +179,7 @@ class Segment:
     def _add(self, head: Head, offset: int) -> None:
         last = self.blocks[-1] if self.blocks else None
         self.end_id = head.end_id
-        if last is None or last.offset + last.length != offset or last.raw + head.raw > BLOCK_RAW_BYTES * 5 // 4:
+        if last is None or last.offset + last.length != offset or last.raw + head.raw > self._block_bytes * 5 // 4:
             self.blocks.append(self._block(head, offset))
             return
         self.blocks[-1] = last._replace(
@@ -192,7 +198,7 @@ class Segment:
                 window, window_at = self.descriptor.read(at, _SCAN_BYTES), at
             head = read_head(window, at - window_at)
             if head is None or head.first_id < self.end_id:
-                at = self._step_over(at, file_size)
+                at, file_size = self._step_over(at, file_size)
             elif at + head.length > file_size:
                 self._cut(at, file_size)
                 break
@@ -205,19 +211,22 @@ class Segment:
                 at += head.length
         self.size = max(len(TITLE), min(at, file_size))
 
-    def _step_over(self, at: int, file_size: int) -> int:
-        """Return where the frames go on after bytes that are no frame; cut them off where they are a torn write."""
+    def _step_over(self, at: int, file_size: int) -> tuple[int, int]:
+        """Return where the frames go on after bytes that are no frame, and where the file ends.
+
+        A torn write is cut off; anything else stays, and nothing is written behind it.
+        """
         rest = self.descriptor.read(at, file_size - at)
         next_at = find_head(rest, 1)
         while next_at >= 0 and (head := read_head(rest, next_at)) is not None and head.first_id < self.end_id:
             next_at = find_head(rest, next_at + 1)
         if next_at < 0 and (len(rest) < HEAD_BYTES or not any(rest)):
             self._cut(at, file_size)
-            return at
+            return at, at
         length = next_at if next_at >= 0 else len(rest)
         self.damage.append(Damage(self.path, at, length))
         self.can_grow = next_at >= 0
-        return at + length
+        return at + length, file_size
 
     def _cut(self, at: int, file_size: int) -> None:
         os.ftruncate(self.descriptor.number, at)

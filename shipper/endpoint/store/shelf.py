@@ -32,9 +32,10 @@ class Shelf:
     Attributes:
         next_id: Of the event to come.
         evicted_events: Since the start.
+        unindexed: Set when there may be a block without an index.
     """
 
-    def __init__(self, directory: Path, max_bytes: int, max_age_ms: int | None, sync: Sync) -> None:
+    def __init__(self, directory: Path, max_bytes: int, max_age_ms: int | None, block_bytes: int, sync: Sync) -> None:
         """Load what stands in *directory*, cutting off what a crash left half written.
 
         Raises:
@@ -44,8 +45,10 @@ class Shelf:
         self.max_bytes = max_bytes
         self.max_age_ms = max_age_ms
         self.segment_bytes = max(LEAST_SEGMENT_BYTES, min(MOST_SEGMENT_BYTES, max_bytes // _SEGMENTS))
+        self.block_bytes = block_bytes
         self.evicted_events = 0
         self.lock = threading.Lock()
+        self.unindexed = threading.Event()
         self.sync = sync
         self._segments: tuple[Segment, ...] = ()
         self._indexes: dict[int, IndexFile] = {}
@@ -58,7 +61,7 @@ class Shelf:
 
     def _load(self) -> None:
         paths = sorted(self.directory.glob(f"*{SUFFIX}"))
-        segments: list[Segment] = [Segment.load(path, is_last=path == paths[-1]) for path in paths]
+        segments: list[Segment] = [Segment.load(path, self.block_bytes, is_last=path == paths[-1]) for path in paths]
         for segment in segments:
             self._indexes[segment.first_id] = IndexFile(segment.path.with_suffix(INDEX_SUFFIX))
             for damage in segment.damage:
@@ -110,6 +113,7 @@ class Shelf:
             file = self._indexes.get(block.segment.first_id)
             if file is not None:
                 file.forget(block)
+        self.unindexed.set()
 
     def is_open(self, block: Block) -> bool:
         """Whether the block may still grow."""
@@ -125,7 +129,7 @@ class Shelf:
 
     def roll(self) -> Segment:
         """Start a new segment and return it."""
-        segment = Segment.create(self.directory, self.next_id, self.sync)
+        segment = Segment.create(self.directory, self.next_id, self.block_bytes, self.sync)
         with self.lock:
             self._indexes[segment.first_id] = IndexFile(segment.path.with_suffix(INDEX_SUFFIX))
         # One of the same name never got an event: its first write failed.

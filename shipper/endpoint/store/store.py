@@ -27,7 +27,7 @@ from shipper.endpoint.store.indexer import Indexer
 from shipper.endpoint.store.matching import Mapper, Matcher
 from shipper.endpoint.store.pace import Pace
 from shipper.endpoint.store.reading import Reader
-from shipper.endpoint.store.segment import Sync
+from shipper.endpoint.store.segment import BLOCK_RAW_BYTES, Sync
 from shipper.endpoint.store.shelf import Shelf
 from shipper.endpoint.store.tail import Subscription, Tail
 from shipper.endpoint.store.writer import Writer
@@ -58,10 +58,11 @@ class Store:
         self._queries = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="store-query")
         self._writer = Writer(shelf, self._may_go, now_ms, self._committed)
         self._tail = Tail(mapper, self._pace)
-        self._indexer = Indexer(shelf, mapper, self._pace)
         self._appended_events = self._appended_bytes = 0
         self._busy_until_ms = 0
         self._closed = False
+        # Last: its thread begins at once and asks for the pace.
+        self._indexer = Indexer(shelf, mapper, self._pace)
 
     @classmethod
     def open(
@@ -72,6 +73,7 @@ class Store:
         max_bytes: int = DEFAULT_MAX_BYTES,
         max_age_ms: int | None = None,
         now_ms: Callable[[], int],
+        block_bytes: int = BLOCK_RAW_BYTES,
         sync: Sync = os.fsync,
     ) -> Self:
         """Return the store in *directory*, which is made where it is missing.
@@ -85,6 +87,7 @@ class Store:
             max_bytes: Of all files; the oldest go first, never what waits to be forwarded.
             max_age_ms: Events older than this go, a segment at a time; None keeps them.
             now_ms: The clock.
+            block_bytes: About what is indexed and decoded at once, before compression.
             sync: Makes a file durable.
 
         Raises:
@@ -94,7 +97,7 @@ class Store:
         lock = DirectoryLock(directory)
         try:
             position = read_position(directory)
-            shelf = Shelf(directory, max_bytes, max_age_ms, sync)
+            shelf = Shelf(directory, max_bytes, max_age_ms, block_bytes, sync)
             # What was forwarded and then lost to damage must not lend its ids to events that were not.
             shelf.next_id = max(shelf.next_id, position or 0)
         except BaseException:

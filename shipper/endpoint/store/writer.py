@@ -14,7 +14,6 @@ from typing import Final
 
 from shipper.endpoint.model import Accepted
 from shipper.endpoint.store.frames import Head, encode
-from shipper.endpoint.store.segment import BLOCK_RAW_BYTES
 from shipper.endpoint.store.shelf import Shelf
 from shipper.endpoint.store.trouble import StoreFull
 
@@ -107,7 +106,7 @@ class Writer:
 
     def _commit(self, group: list[Accepted]) -> int:
         first_id = self._shelf.next_id
-        frames = _pack(group, first_id)
+        frames = _pack(group, first_id, self._shelf.block_bytes)
         try:
             self._make_room(sum(len(frame) for _, frame in frames))
             self._shelf.open_segment().append(frames, self._shelf.sync)
@@ -129,13 +128,13 @@ class Writer:
                 )
 
 
-def _pack(group: Sequence[Accepted], first_id: int) -> list[tuple[Head, bytes]]:
+def _pack(group: Sequence[Accepted], first_id: int, most_bytes: int) -> list[tuple[Head, bytes]]:
     """Return the frames for these requests: small ones share one, a large one has its own."""
     frames = list[tuple[Head, bytes]]()
     together = list[Accepted]()
     size = 0
     for accepted in group:
-        if together and size + len(accepted.events) > BLOCK_RAW_BYTES:
+        if together and size + len(accepted.events) > most_bytes:
             frames.append(encode(first_id, together))
             first_id = frames[-1][0].end_id
             together, size = [], 0
