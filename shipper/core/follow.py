@@ -17,111 +17,15 @@ which seen files it needs, `decide` is given them. Rules, and why:
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from shipper.core.identity import GUARD_BYTES, Guard, Head
+from shipper.core.evidence import Answer, Answers, Decision, Do, Known, Question, Seen
+from shipper.core.identity import GUARD_BYTES, NO_GUARD, Point
 from shipper.core.model import FileKey
 from shipper.core.rotation_names import base_of, is_rotated_name
 
 WAIT_SCANS: Final = 5
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A followed generation, as it stood before the scan.
-
-    Attributes:
-        offset: Up to where it was read.
-        guard: Of the bytes before *offset*.
-        open: A descriptor is held.
-        orphan: Its file was truncated or is gone; a copy may hold the rest.
-        live: It was last seen under a matched name, and not as the rotated form of another.
-        suspect: A read found other bytes than expected before the offset, or a shorter file.
-    """
-
-    key: FileKey
-    source: str
-    path: str
-    device: int
-    inode: int
-    head: Head
-    guard: Guard
-    offset: int
-    size: int
-    mtime_ns: int
-    open: bool = False
-    orphan: bool = False
-    live: bool = True
-    suspect: bool = False
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """A regular file that the scan met.
-
-    Attributes:
-        source: Index of the first source that matches it; None for a sibling of a followed file.
-        pattern: The pattern that matched.
-    """
-
-    path: str
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    source: int | None
-    pattern: str = ""
-
-
-class Question(NamedTuple):
-    """Bytes that `decide` needs: the first HEAD_BYTES, and those before *offset*."""
-
-    path: str
-    offset: int
-    guard_length: int
-
-
-class Answer(NamedTuple):
-    """What stands there; None where it cannot be read."""
-
-    first: bytes
-    before: bytes
-
-
-Answers = Mapping[Question, Answer | None]
-
-
-class Do(enum.Enum):
-    """What to do with a file."""
-
-    START = "start"
-    CONTINUE = "continue"
-    RENAMED = "renamed"
-    TRUNCATED = "truncated"
-    ADOPT = "adopt"
-    DRAIN = "drain"
-    GONE = "gone"
-    WAIT = "wait"
-
-
-class Decision(NamedTuple):
-    """One verdict, with its evidence in words for the file's history.
-
-    Attributes:
-        known: The generation that it is about; None for a new file.
-        seen: The file on disk; None where there is none any more.
-        live: Whether it stands under a matched name (and is not only being finished).
-        after: Generations that must be read to their end before this one.
-    """
-
-    do: Do
-    known: Known | None
-    seen: Seen | None
-    evidence: str
-    live: bool = True
-    after: tuple[FileKey, ...] = ()
 
 
 def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
@@ -142,8 +46,6 @@ def decide(
     seen: Sequence[Seen],
     answers: Answers,
     waited: Mapping[str, int],
-    *,
-    first_look: bool = False,
 ) -> list[Decision]:
     """Return what to do, in the order in which the files should be read.
 
@@ -152,9 +54,7 @@ def decide(
         seen: Every file that the scan met, each inode once.
         answers: To `questions` of the same files.
         waited: For how many scans a path has waited already.
-        first_look: The agent has just started: what it knows is from before.
     """
-    del first_look
     by_inode = {(k.device, k.inode): k for k in known if not k.orphan}
     decisions: list[Decision] = []
     met: set[FileKey] = set()
@@ -188,12 +88,22 @@ def decide(
 
 def _must_be_checked(known: Known, file: Seen) -> bool:
     """Return whether the same inode proves too little: it was not held open, and something changed."""
-    changed = (file.path, file.size, file.mtime_ns) != (known.path, known.size, known.mtime_ns)
-    return known.suspect or (not known.open and changed)
+    written = file.mtime_ns != known.mtime_ns
+    changed = written or (file.path, file.size) != (known.path, known.size)
+    # Written, and no longer than before: it may have been truncated and filled again up to the same byte.
+    return known.suspect or (not known.open and changed) or (written and file.size == known.size == known.offset)
 
 
 def _question(file: Seen, known: Known) -> Question:
-    return Question(file.path, known.offset, known.guard.length)
+    point = _frontier(file, known)
+    return Question(file.path, point.offset, point.guard.length)
+
+
+def _frontier(file: Seen, known: Known) -> Point:
+    """Return the last place at which reading *known* stood that *file* is long enough for."""
+    if file.size >= known.offset:
+        return Point(known.offset, known.guard)
+    return next((point for point in reversed(known.trail) if point.offset <= file.size), Point(0, NO_GUARD))
 
 
 def _directory(path: str) -> str:
@@ -242,19 +152,9 @@ def _strangers(
     adopted: set[FileKey] = set()
     for file in sorted(strangers, key=lambda f: (f.mtime_ns, f.path)):
         live = file.source is not None
-        copies = [o for o in orphans if o.key not in adopted and _is_copy(file, o, answers)]
+        copies = [o for o in orphans if _is_copy(file, o, answers)]
         if copies:
-            orphan = max(copies, key=lambda o: (o.offset, o.key))
-            adopted.add(orphan.key)
-            decisions.append(
-                Decision(
-                    Do.ADOPT,
-                    orphan,
-                    file,
-                    f"copy of {orphan.path}: same head, same bytes before {orphan.offset}",
-                    False,
-                )
-            )
+            decisions.append(_copy(file, copies, adopted, live=live))
             continue
         alike = any(
             not k.orphan and k not in orphans and _begins_alike(file, k, answers)
@@ -277,11 +177,31 @@ def _strangers(
     return decisions
 
 
+def _copy(file: Seen, copies: list[Known], adopted: set[FileKey], *, live: bool) -> Decision:
+    """Return what to do with *file*, a copy of each of *copies*, which are truncated or gone."""
+    whole = [o for o in copies if file.size >= o.offset and o.key not in adopted]
+    if whole:
+        orphan = max(whole, key=lambda o: (o.offset, o.key))
+        adopted.add(orphan.key)
+        evidence = f"copy of {orphan.path}: same head, same bytes before {orphan.offset}"
+        return Decision(Do.ADOPT, orphan, file, evidence, live=False)
+    orphan = max(copies, key=lambda o: (o.offset, o.key))
+    if live and file.size < orphan.offset:
+        evidence = f"copy of {orphan.path}, all of which was read: {orphan.offset} bytes"
+        return Decision(Do.START, None, file, evidence, live=False, begin_at=file.size)
+    return Decision(Do.WAIT, None, file, f"one more copy of {orphan.path}", live)
+
+
 def _is_copy(file: Seen, known: Known, answers: Answers) -> bool:
-    if not _may_be_copy(file, known) or file.size < known.offset:
+    if not _may_be_copy(file, known):
         return False
+    point = _frontier(file, known)
     answer = answers.get(_question(file, known))
-    return answer is not None and known.head.fits(answer.first) and known.guard.fits(answer.before)
+    if answer is None or (file.size < known.offset and not point.offset):
+        return False
+    # A copy that is shorter than the head was when it was taken last: what stands before the point must do.
+    begins_alike = file.size < known.head.length or known.head.fits(answer.first)
+    return begins_alike and point.guard.fits(answer.before)
 
 
 def _begins_alike(file: Seen, known: Known, answers: Answers) -> bool:

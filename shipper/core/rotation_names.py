@@ -19,7 +19,7 @@ _STAMP: Final = (
     rf"(?:\d{{4}}-\d\d-\d\d(?:{_CLOCK})?|\d{{4}}_\d\d_\d\d(?:{_CLOCK})?|\d{{2}}-\d\d-\d{{4}}(?:{_CLOCK})?"
     rf"|\d{{8}}(?:{_CLOCK})?|\d{{4}}-\d\d|\d{{10}}|\d{{13}}|\d{{1,6}}|old|prev|previous|bak)"
 )
-_ONE_MARK: Final = re.compile(rf"(?s:(.+))[-_.]{_STAMP}")
+_MARK: Final = re.compile(rf"[-_.]{_STAMP}")
 _EXTENSION: Final = re.compile(r"(?s:(.+))(\.[A-Za-z][A-Za-z_]{1,9})")
 _MOST_MARKS: Final = 4
 
@@ -38,12 +38,15 @@ def live_names(name: str) -> frozenset[str]:
 
 
 def _without_mark(name: str) -> set[str]:
-    found = set[str]()
-    if match := _ONE_MARK.fullmatch(name):
-        found.add(match[1])
-    if (parts := _EXTENSION.fullmatch(name)) and (match := _ONE_MARK.fullmatch(parts[1])):
-        found.add(match[1] + parts[2])
+    found = _stems(name)
+    if parts := _EXTENSION.fullmatch(name):
+        found |= {stem + parts[2] for stem in _stems(parts[1])}
     return found
+
+
+def _stems(name: str) -> set[str]:
+    """Return what can stand before the last mark: app.log.2026-11-23 ends with a date, and with a number too."""
+    return {name[:at] for at in range(1, len(name)) if name[at] in "-_." and _MARK.fullmatch(name, at)}
 
 
 _SUFFIX: Final = re.compile(r"(?:[._-][0-9][0-9._:T-]*)+")

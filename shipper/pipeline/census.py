@@ -85,7 +85,7 @@ class Census:
         inodes = {(k.device, k.inode) for k in known if not k.orphan}
         now_ms = self._now_ms()
         scan, answers = await asyncio.to_thread(self._look, known, paths, inodes, now_ms)
-        decisions = decide(known, scan.seen, answers, self._waited, first_look=self._first)
+        decisions = decide(known, scan.seen, answers, self._waited)
         await self._carry_out(decisions, now_ms)
         tailer.suspects.clear()
         self._say_skipped(scan)
@@ -165,7 +165,7 @@ class Census:
             path=seen.path,
             device=seen.device,
             inode=seen.inode,
-            offset=seen.size if at_end else 0,
+            offset=seen.size if at_end else decision.begin_at,
             size=seen.size,
             mtime_ns=seen.mtime_ns,
             state=LifeState.FOLLOWING if decision.live else LifeState.DRAINING,

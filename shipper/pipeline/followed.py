@@ -17,10 +17,12 @@ import msgspec
 from shipper.adapters.files import OpenFile, Turn
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.converter import Converter
+from shipper.core.detect import Choice
+from shipper.core.doubt import SURE_AFTER_LINES, Doubt
 from shipper.core.follow import Known
 from shipper.core.framing import Framer
-from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, guard_of, head_of
-from shipper.core.model import Carry, Chunk, Encoded, FileFacts, FileKey
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, Trail, guard_of, head_of
+from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket, Watermark
 from shipper.pipeline.reading import SourceReading
 
@@ -54,6 +56,9 @@ class Followed:
         self.last_error: str | None = None
         self.at_end = False
         self.quiet_since = 0.0
+        self.chosen: Choice | None = None
+        self.doubt = Doubt(SURE_AFTER_LINES)
+        self.reframe = False
         self.timeouts = 0
         self.bypassed_until = 0.0
         self.rate_limit = reading.rate_limit
@@ -70,6 +75,7 @@ class Followed:
         self.framer: Framer | None = None
         self.read_offset = self.chunk_end = offset
         self.tail = self.chunk_tail = b""
+        self.trail = Trail()
 
     def rewind(self, offset: int, carry: Carry) -> None:
         """Read again from *offset*; what is on its way is settled into the void."""
@@ -96,10 +102,48 @@ class Followed:
             return
         layout = self.carry.layout
         if not (layout and self.reading.knows(layout)):
-            layout = self.reading.layout_of(head, self.carry.encoding)
+            choice = self.reading.choose(head, self.carry.encoding, self.mtime_ms)
+            layout = choice.layout
+            if self.reading.chooses:
+                self.chosen = choice
+                self.doubt = Doubt(choice.lines)
+        self._read_by(layout)
+
+    def _read_by(self, layout: str) -> None:
         self.converter = self.reading.converter(layout)
         self.carry = msgspec.structs.replace(self.carry, layout=layout if self.reading.chooses else "")
         self.framer = Framer(self.converter.rule, self.read_offset, self.carry)
+
+    def look_again(self, chunk: Chunk, encoded: Encoded) -> bool:
+        """Return whether *chunk*, which was read as *encoded*, and what follows are to be read by another layout."""
+        if not self.reading.chooses or self.bypassed_until or chunk.kind is not ChunkKind.RECORDS:
+            return False
+        if not self.doubt.grows(encoded.records, encoded.unparsed):
+            return False
+        choice = self.reading.choose_again(self.carry.layout, chunk.data, self.carry.encoding, self.mtime_ms)
+        if choice is None:
+            return False
+        self.chosen = choice
+        self.doubt = Doubt(choice.lines)
+        self.converter = self.reading.converter(choice.layout)
+        self.carry = msgspec.structs.replace(self.carry, layout=choice.layout)
+        self.reframe = True
+        return True
+
+    def frame_anew(self) -> int:
+        """Cut what follows the last converted chunk by the new layout; return how many bytes are read once more."""
+        again = self.read_offset - self.chunk_end
+        self.reframe = False
+        self.read_offset, self.tail = self.chunk_end, self.chunk_tail
+        self.ahead = None
+        self.at_end = False
+        self._read_by(self.carry.layout)
+        return again
+
+    @property
+    def mtime_ms(self) -> int:
+        """Last modification."""
+        return self.mtime_ns // 1_000_000
 
     def feed(self, data: bytes) -> list[Chunk]:
         """Take the bytes at `read_offset` and return the chunks that they complete."""
@@ -109,6 +153,7 @@ class Followed:
         chunks = self.framer.feed(data)
         self.read_offset += len(data)
         self.tail = (self.tail + data)[-GUARD_BYTES:] if len(data) < GUARD_BYTES else data[-GUARD_BYTES:]
+        self.trail.pass_by(self.read_offset, self.tail)
         if self.framer.encoding != self.carry.encoding:
             self.carry = msgspec.structs.replace(self.carry, encoding=self.framer.encoding)
         return chunks
@@ -124,7 +169,7 @@ class Followed:
             key=self.key,
             path=shown,
             name=shown.rpartition("/")[2],
-            mtime_ms=self.mtime_ns // 1_000_000,
+            mtime_ms=self.mtime_ms,
             attributes=self.path_attributes,
         )
 
@@ -178,6 +223,7 @@ class Followed:
             orphan=self.state is LifeState.ORPHAN,
             live=self.live,
             suspect=suspect,
+            trail=self.trail.points,
         )
 
     # -- the row ---------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from tests.end_to_end.receiver import Answer, Event, Receiver
 FILES = 40
 LINES = 125
 BAD = {(3, 0), (17, 60), (39, LINES - 1)}
-KILLS = range(1, 46) if os.environ.get("SHIPPER_BISECTION_KILLS") == "all" else (1, 2, 11, 30)
+KILLS = range(1, 48) if os.environ.get("SHIPPER_BISECTION_KILLS") == "all" else (1, 2, 11, 30)
 
 
 def line(file: int, number: int) -> str:
@@ -55,7 +55,7 @@ async def killed_at(request: int, folder: Path, logs: dict[Path, list[str]]) -> 
     receiver = Receiver()
     kill = receiver.script = KillAt(request)
     await receiver.start()
-    source = {"name": "app", "paths": [f"{folder}/logs/*.log"], "format": "raw"}
+    source: dict[str, object] = {"name": "app", "paths": [f"{folder}/logs/*.log"], "format": "raw"}
     config = write_config(folder, receiver.url, [source], target_request_bytes="4MiB", flush_interval="700ms")
     agent = AgentProcess(config)
     try:

@@ -422,7 +422,7 @@ def test_a_batch_of_which_nothing_is_left_is_settled_without_a_request() -> None
         scene.offer(stamped(23.5, "old"), converter=compile_rule(stamped_rule(TooOld.DROP)))
         await asyncio.sleep(7200)
         requests = len(scene.posts)
-        await scene.sender.drain(None)
+        assert await scene.sender.drain(3600)
         await scene.close()
         assert len(scene.posts) == requests
         return scene

@@ -1,0 +1,340 @@
+"""What a scan means: every combination of evidence is decided, and each rotation is told from the others."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import pytest
+
+from shipper.core.evidence import Answer, Decision, Do, Known, Question, Seen
+from shipper.core.follow import WAIT_SCANS, decide, questions
+from shipper.core.identity import HEAD_BYTES, Trail, guard_of, head_of
+from shipper.core.model import FileKey
+
+BANNER = b"=== program 1.2.3 starts ===\n" * 50
+OLD = b"".join(b"line %03d of the old life\n" % n for n in range(40))
+NEW = b"".join(b"a fresh line %03d\n" % n for n in range(40))
+
+
+class OnDisk(NamedTuple):
+    """A file as the scan finds it."""
+
+    path: str
+    inode: int
+    text: bytes
+    mtime: int = 100
+    live: bool = True
+
+
+def known(file: OnDisk, offset: int, *, file_id: int = 1, **changes: object) -> Known:
+    """Return what is known of *file* when *offset* bytes of it were read."""
+    trail = Trail()
+    for point in range(100, offset, 100):
+        trail.pass_by(point, file.text[max(point - 256, 0) : point])
+    fields: dict[str, object] = {
+        "key": FileKey(file_id, 0), "source": "app", "path": file.path, "device": 1, "inode": file.inode,
+        "head": head_of(file.text[: min(HEAD_BYTES, max(offset, 1))] if offset else b""),
+        "guard": guard_of(file.text[max(offset - 256, 0) : offset]), "offset": offset, "size": len(file.text),
+        "mtime_ns": file.mtime, "live": file.live, "trail": trail.points, **changes,
+    }  # fmt: skip
+    return Known(**fields)  # type: ignore[arg-type]  # the fields are spelt out above
+
+
+def scan(
+    followed: list[Known], disk: list[OnDisk], waited: dict[str, int] | None = None, *, unreadable: bool = False
+) -> list[Decision]:
+    seen = [Seen(f.path, 1, f.inode, len(f.text), f.mtime, 0 if f.live else None) for f in disk]
+    by_path = {file.path: file.text for file in disk}
+
+    def answer(question: Question) -> Answer | None:
+        text = by_path[question.path]
+        begin = max(question.offset - question.guard_length, 0)
+        return None if unreadable else Answer(text[:HEAD_BYTES], text[begin : question.offset])
+
+    return decide(followed, seen, {q: answer(q) for q in questions(followed, seen)}, waited or {})
+
+
+def verdicts(decisions: list[Decision]) -> list[tuple[str, int | None, str | None]]:
+    """Return (what, whose file id, which path) of each."""
+    return [(d.do.value, d.known.key.file_id if d.known else None, d.seen.path if d.seen else None) for d in decisions]
+
+
+LOG = OnDisk("/log/app.log", 10, OLD, 100)
+READ = len(OLD) - 200
+
+
+# -- the state table of a file whose inode is known ----------------------------------------------------
+
+# (open, suspect, length, head, guard, name) -> what; "-" stands for any. The first row that fits counts.
+LENGTHS = ("shorter", "same", "longer")
+TABLE: list[tuple[tuple[str, str, str, str, str, str], Do]] = [
+    (("-", "-", "shorter", "-", "-", "-"), Do.TRUNCATED),
+    (("open", "trusted", "longer", "-", "-", "same_name"), Do.CONTINUE),
+    (("open", "trusted", "longer", "-", "-", "moved"), Do.RENAMED),
+    (("-", "-", "-", "other_head", "-", "-"), Do.TRUNCATED),
+    (("-", "-", "-", "-", "other_guard", "-"), Do.TRUNCATED),
+    (("-", "-", "-", "same_head", "same_guard", "same_name"), Do.CONTINUE),
+    (("-", "-", "-", "same_head", "same_guard", "moved"), Do.RENAMED),
+]
+CELLS = list(
+    itertools.product(
+        ("open", "closed"), ("trusted", "suspect"), LENGTHS, ("same_head", "other_head"),
+        ("same_guard", "other_guard"), ("same_name", "moved"),
+    )
+)  # fmt: skip
+
+
+def expected(cell: tuple[str, ...]) -> Do:
+    return next(do for row, do in TABLE if all(want in ("-", have) for want, have in zip(row, cell, strict=True)))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids="-".join)
+def test_every_cell_is_decided(cell: tuple[str, str, str, str, str, str]) -> None:
+    """The file was written since the last look, and everything that was there then had been read."""
+    opened, trust, length, head, guard, name = cell
+    before = known(LOG, len(OLD), open=opened == "open", suspect=trust == "suspect")
+    text = bytearray(OLD)
+    if head == "other_head":
+        text[5] ^= 1
+    if guard == "other_guard":
+        text[-5] ^= 1
+    text = {"shorter": text[:-1], "same": text, "longer": text + b"more\n"}[length]
+    path = LOG.path if name == "same_name" else "/log/app.log.1"
+
+    (decision,) = scan([before], [OnDisk(path, 10, bytes(text), 200, live=name == "same_name")])
+
+    assert decision.do is expected(cell)
+    assert decision.known is before
+    assert decision.evidence
+
+
+@pytest.mark.parametrize("opened", [True, False])
+def test_an_unchanged_file_costs_no_question(opened: bool) -> None:
+    before = known(LOG, READ, open=opened)
+    seen = [Seen(LOG.path, 1, 10, len(OLD), LOG.mtime, 0)]
+
+    assert questions([before], seen) == []
+    assert verdicts(decide([before], seen, {}, {})) == [("continue", 1, LOG.path)]
+
+
+def test_what_cannot_be_read_just_now_waits() -> None:
+    assert verdicts(scan([known(LOG, READ)], [LOG._replace(mtime=200)], unreadable=True)) == [("wait", 1, LOG.path)]
+
+
+def test_a_new_file_is_read_from_its_first_byte() -> None:
+    (decision,) = scan([], [LOG])
+
+    assert (decision.do, decision.begin_at, decision.live) == (Do.START, 0, True)
+
+
+def test_a_file_that_is_gone_is_drained_while_it_is_open() -> None:
+    assert verdicts(scan([known(LOG, READ, open=True)], [])) == [("drain", 1, None)]
+
+
+def test_a_file_that_is_gone_and_not_open_is_gone() -> None:
+    assert verdicts(scan([known(LOG, READ)], [])) == [("gone", 1, None)]
+
+
+def test_an_orphan_is_gone_already() -> None:
+    assert scan([known(LOG, READ, orphan=True, live=False)], []) == []
+
+
+# -- rotations -------------------------------------------------------------------------------------
+
+ROTATED = LOG._replace(path="/log/app.log.1", live=False)
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["agent_up", "agent_down"])
+def test_rename_and_create_finishes_the_old_one_first(opened: bool) -> None:
+    decisions = scan([known(LOG, READ, open=opened)], [OnDisk(LOG.path, 11, NEW, 200), ROTATED])
+
+    assert verdicts(decisions) == [("renamed", 1, ROTATED.path), ("start", None, LOG.path)]
+    assert [d.live for d in decisions] == [False, True]
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["agent_up", "agent_down"])
+def test_copy_truncate_goes_on_in_the_copy_and_begins_the_file_anew(opened: bool) -> None:
+    copy = OnDisk(ROTATED.path, 11, OLD, 150, live=False)
+
+    decisions = scan([known(LOG, READ, open=opened)], [OnDisk(LOG.path, 10, b"new\n", 200), copy])
+
+    assert verdicts(decisions) == [("adopt", 1, copy.path), ("truncated", 1, LOG.path)]
+
+
+def test_a_copy_that_is_seen_before_the_truncation_waits_and_is_adopted_then() -> None:
+    copy = OnDisk(ROTATED.path, 11, OLD, 150, live=False)
+    before = known(LOG, READ, open=True)
+
+    assert verdicts(scan([before], [LOG, copy])) == [("wait", None, copy.path), ("continue", 1, LOG.path)]
+    assert ("adopt", 1, copy.path) in verdicts(scan([before], [LOG._replace(text=b""), copy]))
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["not_matched", "matched_too"])
+def test_of_a_copy_that_was_read_whole_nothing_is_read(live: bool) -> None:
+    """Lines were written and read between the copy and the truncation: the copy ends before the read offset."""
+    copy = OnDisk(ROTATED.path, 11, OLD[:-150], 150, live=live)
+    before = known(LOG, len(OLD), open=True)
+
+    decisions = scan([before], [OnDisk(LOG.path, 10, b"new\n", 200), copy])
+
+    about_copy = [d for d in decisions if d.seen and d.seen.path == copy.path]
+    assert [(d.do, d.begin_at) for d in about_copy] == [(Do.START, len(copy.text)) if live else (Do.WAIT, 0)]
+
+
+def test_a_shorter_file_that_only_begins_alike_is_no_copy() -> None:
+    other = OnDisk(ROTATED.path, 11, BANNER + NEW[:400], 150)
+    log = OnDisk(LOG.path, 10, BANNER + OLD, 100)
+
+    decisions = scan([known(log, len(log.text), open=True)], [OnDisk(LOG.path, 10, b"new\n", 200), other])
+
+    assert ("start", None, other.path) in verdicts(decisions)
+    assert all(d.begin_at == 0 for d in decisions)
+
+
+def test_the_second_of_two_copies_is_not_shipped_again() -> None:
+    copies = [OnDisk(f"/log/app.log.{name}", 11 + n, OLD, 150, live=False) for n, name in enumerate(("1", "bak"))]
+
+    decisions = scan([known(LOG, READ, open=True)], [OnDisk(LOG.path, 10, b"new\n", 200), *copies])
+
+    assert sorted(verdicts(decisions), key=str) == [
+        ("adopt", 1, copies[0].path),
+        ("truncated", 1, LOG.path),
+        ("wait", None, copies[1].path),
+    ]
+
+
+@pytest.mark.parametrize("opened", [True, False], ids=["agent_up", "agent_down"])
+def test_truncate_and_refill_beyond_the_offset_is_seen(opened: bool) -> None:
+    """Open, a read finds it: the bytes before the offset are others. Not open, the scan does."""
+    refilled = OnDisk(LOG.path, 10, NEW * 3, 200)
+
+    decisions = scan([known(LOG, READ, open=opened, suspect=opened)], [refilled])
+
+    assert verdicts(decisions) == [("truncated", 1, LOG.path)]
+
+
+def test_truncate_and_refill_behind_an_equal_banner_is_seen() -> None:
+    log = OnDisk(LOG.path, 10, BANNER + OLD)
+
+    decisions = scan([known(log, len(log.text) - 100)], [OnDisk(LOG.path, 10, BANNER + NEW * 3, 200)])
+
+    assert verdicts(decisions) == [("truncated", 1, LOG.path)]
+
+
+def test_truncate_and_refill_to_the_very_same_length_is_seen() -> None:
+    refilled = OnDisk(LOG.path, 10, (NEW * 3)[: len(OLD)], 200)
+
+    assert verdicts(scan([known(LOG, len(OLD), open=True)], [refilled])) == [("truncated", 1, LOG.path)]
+
+
+def test_delete_and_recreate_with_the_same_inode_is_a_new_life() -> None:
+    assert verdicts(scan([known(LOG, READ)], [OnDisk(LOG.path, 10, NEW * 3, 200)])) == [("truncated", 1, LOG.path)]
+
+
+def test_an_inode_that_comes_back_under_another_name_is_a_new_life() -> None:
+    other = OnDisk("/log/other.log", 10, NEW * 3, 200)
+
+    assert verdicts(scan([known(LOG, READ)], [other])) == [("truncated", 1, other.path)]
+
+
+def test_rotated_siblings_of_a_sleep_are_finished_oldest_first_then_the_live_file() -> None:
+    """app.log was renamed, and its successor, and that one's successor, while nobody looked."""
+    oldest = LOG._replace(path="/log/app.log.3", live=False)
+    second = OnDisk("/log/app.log.2", 11, NEW, 200, live=False)
+    third = OnDisk("/log/app.log.1", 12, NEW[:500], 300, live=False)
+    live = OnDisk(LOG.path, 13, NEW[:90], 400)
+
+    decisions = scan([known(LOG, READ)], [live, third, second, oldest])
+
+    assert verdicts(decisions) == [
+        ("renamed", 1, oldest.path),
+        ("start", None, second.path),
+        ("start", None, third.path),
+        ("start", None, live.path),
+    ]
+
+
+def test_siblings_that_were_rotated_before_we_first_looked_are_left_alone() -> None:
+    ancient = OnDisk("/log/app.log.2", 11, NEW, 50, live=False)
+
+    decisions = scan([known(LOG, READ)], [OnDisk(LOG.path, 12, NEW, 200), ROTATED, ancient])
+
+    assert ancient.path not in [path for _, _, path in verdicts(decisions)]
+
+
+def test_a_sibling_of_a_file_that_was_not_rotated_is_left_alone() -> None:
+    stranger = OnDisk("/log/app.log.1", 11, NEW, 300, live=False)
+
+    assert verdicts(scan([known(LOG, READ)], [LOG, stranger])) == [("continue", 1, LOG.path)]
+
+
+def test_two_copy_truncates_of_a_sleep_lose_nothing() -> None:
+    first_copy = OnDisk("/log/app.log.2", 11, OLD, 150, live=False)
+    second_copy = OnDisk("/log/app.log.1", 12, NEW, 250, live=False)
+
+    decisions = scan([known(LOG, READ)], [OnDisk(LOG.path, 10, b"third life\n", 300), second_copy, first_copy])
+
+    assert verdicts(decisions) == [
+        ("adopt", 1, first_copy.path),
+        ("start", None, second_copy.path),
+        ("truncated", 1, LOG.path),
+    ]
+
+
+def test_a_symlink_that_leads_elsewhere_now_drains_its_old_target() -> None:
+    """Discovery reports the target's inode under the link's name."""
+    fresh = OnDisk(LOG.path, 11, NEW, 200)
+
+    assert verdicts(scan([known(LOG, READ, open=True)], [fresh])) == [("drain", 1, None), ("start", None, LOG.path)]
+
+
+def test_a_file_moved_out_of_its_pattern_is_finished_there() -> None:
+    moved = LOG._replace(path="/log/app.done", live=False)
+
+    (decision,) = scan([known(LOG, READ, open=True)], [moved])
+
+    assert (decision.do, decision.live) == (Do.RENAMED, False)
+
+
+# -- two files that begin alike ------------------------------------------------------------------------
+
+
+def test_two_live_files_with_equal_heads_stay_two() -> None:
+    app, web = OnDisk("/log/app.log", 10, BANNER + OLD), OnDisk("/log/web.log", 11, BANNER + NEW)
+    followed = [known(app, len(app.text), file_id=1), known(web, len(web.text), file_id=2)]
+
+    assert verdicts(scan(followed, [app, web])) == [("continue", 1, app.path), ("continue", 2, web.path)]
+
+
+def test_a_second_file_with_an_equal_head_is_a_file_of_its_own() -> None:
+    app, web = OnDisk("/log/app.log", 10, BANNER + OLD), OnDisk("/log/web.log", 11, BANNER)
+
+    assert verdicts(scan([known(app, len(app.text))], [app, web])) == [
+        ("continue", 1, app.path),
+        ("start", None, web.path),
+    ]
+
+
+def test_a_matched_lookalike_under_a_rotated_name_waits_and_is_read_then() -> None:
+    twin = OnDisk("/log/app.log.1", 11, OLD, 100)
+    before = known(LOG, READ, open=True)
+
+    assert ("wait", None, twin.path) in verdicts(scan([before], [LOG, twin]))
+    assert ("start", None, twin.path) in verdicts(scan([before], [LOG, twin], {twin.path: WAIT_SCANS}))
+
+
+def test_of_two_truncated_twins_each_adopts_a_copy() -> None:
+    app, web = OnDisk("/log/app.log", 10, BANNER + OLD), OnDisk("/log/web.log", 11, BANNER + NEW)
+    followed = [known(app, len(app.text) - 50, file_id=1), known(web, len(web.text) - 50, file_id=2)]
+    disk = [
+        app._replace(text=b"a", mtime=300),
+        web._replace(text=b"w", mtime=300),
+        OnDisk("/log/app.log.1", 20, app.text, 200, live=False),
+        OnDisk("/log/web.log.1", 21, web.text, 200, live=False),
+    ]
+
+    decisions = verdicts(scan(followed, disk))
+
+    assert ("adopt", 1, "/log/app.log.1") in decisions
+    assert ("adopt", 2, "/log/web.log.1") in decisions
