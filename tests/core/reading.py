@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import msgspec
 
+from shipper.core.event import MatchBudget
 from shipper.core.framing import Framer
-from shipper.core.model import Carry, Chunk, Encoded
+from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, FileKey, Reading
+from shipper.core.reference import ReferenceReader
 from shipper.core.rule import Rule
 
 
@@ -40,3 +42,28 @@ def figures(encoded: Encoded) -> dict[str, object]:
     """Return everything that is known of a converted chunk, its events parsed."""
     plain = {name: getattr(encoded, name) for name in encoded.__struct_fields__ if name != "json"}
     return plain | {"json": msgspec.json.decode(b"[" + bytes(encoded.json) + b"]")}
+
+
+NOW_MS = 1_795_464_000_000  # 2026-11-23T20:00:00Z
+FACTS = FileFacts(FileKey(7, 2), "/var/log/shop/a.log", "a.log", NOW_MS)
+
+
+def read_text(
+    rule: Rule,
+    text: str | bytes,
+    *,
+    carry: Carry | None = None,
+    facts: FileFacts = FACTS,
+    budget: MatchBudget | None = None,
+    kind: ChunkKind = ChunkKind.RECORDS,
+    at: int = 0,
+) -> Reading:
+    """Return what the plain reader makes of one chunk."""
+    data = text.encode() if isinstance(text, str) else text
+    chunk = Chunk(at, at + len(data), data, kind)
+    return ReferenceReader(rule).read(chunk, facts, carry or Carry(), NOW_MS, budget)
+
+
+def events_of(reading: Reading) -> list[Event]:
+    """Return the events of a reading."""
+    return [produced.event for produced in reading.produced]

@@ -31,6 +31,7 @@ MULTILINES = st.one_of(
         max_bytes=st.sampled_from([20, 50, 1 << 20]),
     ),
     st.builds(MultilineRule, start_at_stamp=st.just(True), max_lines=st.sampled_from([3, 1000])),
+    st.builds(MultilineRule, start=st.just("S|x"), heading=st.just("y|x|S"), max_bytes=st.sampled_from([40, 1 << 20])),
     st.builds(MultilineRule, continue_=st.just(r"\s"), max_bytes=st.sampled_from([20, 1 << 20])),
 )
 LINES = st.one_of(
