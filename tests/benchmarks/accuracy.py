@@ -79,8 +79,8 @@ def _ageless(rule: Rule) -> Rule:
     return msgspec.structs.replace(rule, max_age_ms=_FOREVER_MS, max_ahead_ms=_FOREVER_MS)
 
 
-def read(name: str, data: bytes) -> tuple[str, list[Produced]]:
-    """Return the layout that was chosen, and every event with its bytes; *data* comes in pieces, as in the agent."""
+def read(name: str, data: bytes) -> tuple[str, dict[str, str], list[Produced]]:
+    """Return the layout that was chosen, its own level words, and every event with its bytes."""
     reading = SourceReading(auto_rule(name))
     mtime_ms = (MODIFIED.get(name, 2025) - 1970) * 31_556_952_000 + 31_000_000_000
     facts = FileFacts(FileKey(1, 0), "/var/log/shop.log", "shop.log", mtime_ms)
@@ -95,7 +95,7 @@ def read(name: str, data: bytes) -> tuple[str, list[Produced]]:
             carry = _read(converter, chunk, facts, carry, framer, produced)
     for chunk in framer.close():
         carry = _read(converter, chunk, facts, carry, framer, produced)
-    return layout, produced
+    return layout, converter.rule.severity.words, produced
 
 
 def _read(
@@ -116,7 +116,7 @@ def score(folder: Path, name: str) -> Score:
     words = {str(word).lower(): str(meaning) for word, meaning in (about.get("severity_map") or {}).items()}
     data = (folder / name / "sample.log").read_bytes()
     newline = "\n".encode("utf-16-le") if "utf-16" in str(about["encoding"]).lower() else b"\n"
-    layout, produced = read(name, data)
+    layout, preset_words, produced = read(name, data)
     known = _by_line(data, newline, produced)
     boundaries = stamps = levels = 0
     misses = []
@@ -129,7 +129,7 @@ def score(folder: Path, name: str) -> Score:
         stamp = None if "log.timestamp_source" in event else event.get("log.original_timestamp", event.get("timestamp"))
         right_stamp = stamp in {_milliseconds(truth.timestamp), _milliseconds(truth.alt_timestamp or truth.timestamp)}
         word = words.get(truth.severity, truth.severity) if truth.severity else "none"
-        right_level = event.get("severity") == (severity_of(word, {}) or severity_of(word, read_words) or "none")
+        right_level = event.get("severity") == (severity_of(word, {}) or severity_of(word, preset_words) or "none")
         stamps += right_stamp
         levels += right_level
         if not (right_stamp and right_level):
@@ -189,12 +189,15 @@ def main(arguments: list[str]) -> None:
     for name in names(folder):
         row = score(folder, name)
         shares = [f"{100 * part / row.records:.2f}%" for part in (row.boundaries, row.stamps, row.levels)]
-        print(f"{name:26} {row.layout[:24]:24} {row.records:7} {row.found:6} {shares[0]:>9} {shares[1]:>8} {shares[2]:>8}")
+        print(
+            f"{name:26} {row.layout[:24]:24} {row.records:7} {row.found:6} {shares[0]:>9} {shares[1]:>8} {shares[2]:>8}"
+        )
         for miss in row.misses[:shown]:
             print(f"    {miss}")
         total = [a + b for a, b in zip(total, (row.records, row.boundaries, row.stamps, row.levels), strict=True)]
     parts = ", ".join(
-        f"{word} {100 * part / total[0]:.2f} %" for word, part in zip(("boundary", "stamp", "level"), total[1:], strict=True)
+        f"{word} {100 * part / total[0]:.2f} %"
+        for word, part in zip(("boundary", "stamp", "level"), total[1:], strict=True)
     )
     print(f"all: {total[0]} records, {parts}")
 

@@ -1,0 +1,40 @@
+"""When a layout that was chosen for a file should be chosen again.
+
+A choice from few lines is looked at again as the file grows; one that stops
+fitting, when enough records have not fitted. Each look doubles the patience,
+so that a file which fits nothing costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SURE_AFTER_LINES: Final = 100
+FIRST_MISFITS: Final = 8
+MISFIT_SHARE: Final = 0.2
+
+
+class Doubt:
+    """Counts the records of one file since its layout was chosen; owned by whoever follows the file."""
+
+    def __init__(self, lines: int) -> None:
+        """The choice was made from *lines* lines."""
+        self._records = self._misfits = 0
+        self._enough_misfits = FIRST_MISFITS
+        self._lines = lines
+        self._grown_to = max(2 * lines, 4)
+
+    def grows(self, records: int, misfits: int) -> bool:
+        """Count *records*, of which *misfits* did not fit; return whether to look again."""
+        self._records += records
+        self._misfits += misfits
+        young = self._lines < SURE_AFTER_LINES and self._lines + self._records >= self._grown_to
+        odd = self._misfits >= self._enough_misfits and self._misfits >= MISFIT_SHARE * self._records
+        if young:
+            self._lines += self._records
+            self._grown_to = 2 * self._lines
+        if odd:
+            self._enough_misfits *= 2
+        if young or odd:
+            self._records = self._misfits = 0
+        return young or odd
