@@ -7,6 +7,7 @@ file is named at once.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping as Lookup
 from pathlib import Path
@@ -84,6 +85,7 @@ class _File:
     """One file, parsed as far as it goes."""
 
     def __init__(self, path: Path, environ: Lookup[str, str]) -> None:
+        self.path = path
         self.folder = path.absolute().parent
         self.problems = Problems(str(path))
         self.root: Node | None = None
@@ -126,10 +128,18 @@ class _File:
 
 
 def _included(pattern: str, folder: Path, main: _File, number: int, environ: Lookup[str, str]) -> list[_File]:
-    base = Path("/") if pattern.startswith("/") else folder
-    found = sorted(base.glob(pattern.lstrip("/")))
-    if not found and not any(character in pattern for character in "*?["):
-        main.place.at("include", number).wrong(f"{pattern} does not exist in {folder}")
+    place = main.place.at("include", number)
+    text = resolve_pattern(pattern, folder, environ)
+    if "\0" in text:
+        place.wrong("a path holds no NUL")
+        return []
+    matches = map(Path, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 -- Path.glob refuses what is only odd
+    found = [path for path in matches if not path.is_dir() and not path.samefile(main.path)]
+    if not found and not glob.has_magic(pattern):
+        if Path(text).is_dir():
+            place.wrong("it is a folder; write FOLDER/*.yaml for the files in it")
+        elif not Path(text).exists():
+            place.wrong(f"{pattern} does not exist in {folder}")
     return [_File(path, environ) for path in found]
 
 

@@ -36,6 +36,8 @@ def check_document(document: Document, place: Place) -> None:
     check_attributes(document.attributes, PROFILE_LIMITS[document.endpoint.profile], place.at("attributes"))
     _check_url(document.endpoint, endpoint_place)
     _check_durations(document, place)
+    if document.state_dir is not None and "\0" in document.state_dir:
+        place.at("state_dir").wrong("a path holds no NUL")
     # One wrong size makes every comparison with it wrong: the operator mends that one first.
     if not endpoint_place.has_problem:
         _check_sizes(document.endpoint, endpoint_place)

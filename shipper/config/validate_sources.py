@@ -88,6 +88,9 @@ def _check_paths(source: Source, taken: dict[str, Place], place: Place) -> None:
 
 def _check_glob(pattern: str, place: Place) -> None:
     # What discovery compiles; a relative exclude with a slash is absolute by now, a bare name stands in any folder.
+    if "\0" in pattern:
+        place.wrong("a path holds no NUL")
+        return
     try:
         Excludes([pattern])
     except ValueError as error:

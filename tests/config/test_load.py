@@ -184,6 +184,15 @@ def test_included_sources_come_after_the_files_own_and_start_at_their_own_folder
         (f"{tmp_path}/a.log",), (f"{tmp_path}/conf.d/b.log",), (f"{tmp_path}/conf.d/c.log",)]  # fmt: skip
 
 
+def test_a_file_does_not_include_itself(tmp_path: Path) -> None:
+    write(tmp_path, "sources: [{name: b, paths: [/b.log]}]", "b.yaml")
+    (tmp_path / "c.yaml").mkdir()
+
+    config = loaded(tmp_path, "include: ['*.yaml', '**/agent.yaml']\nsources: [{name: a, paths: [/a.log]}]")
+
+    assert [source.name for source in config.sources] == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("text", "environ", "url"),
     [
