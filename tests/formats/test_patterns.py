@@ -22,6 +22,13 @@ UNRELATED = (
     "</html>",
     "12 34 56",
 )
+ALIKE = {
+    ("java_util_logging", "tomcat_catalina"),
+    ("tomcat_catalina", "java_util_logging"),
+    ("kafka", "log4j"),
+    ("mongodb", "winston_text"),
+    ("uvicorn", "postgresql"),
+}
 LONG = 10_000
 TURNS = 10  # the guard's timer counts in ticks of some milliseconds: ten matches of at most two milliseconds in 20
 TRIES = 3  # what else the machine does can cost a match its time once
@@ -76,6 +83,24 @@ def guard() -> Iterator[MatchGuard]:
 @pytest.mark.parametrize("name", [name for name in names() if presets()[name].format == "pattern"])
 def test_a_line_of_something_else_is_not_taken(name: str, line: str) -> None:
     assert not any(re.match(pattern, line) for pattern in presets()[name].all_patterns)
+
+
+def test_a_programs_pattern_takes_no_other_programs_record() -> None:
+    """But where one format is part of the other, or cannot be told from it by a line."""
+    programs = {
+        name: [re.compile(pattern) for pattern in preset.all_patterns]
+        for name, preset in presets().items()
+        if preset.format == "pattern" and preset.rank == "program"
+    }
+    taken = {
+        (name, other)
+        for name, own in programs.items()
+        for other in names()
+        for sample in samples_of(other)
+        if other != name and any(pattern.match(sample.text) for pattern in own)
+    }
+
+    assert taken == ALIKE
 
 
 @pytest.mark.parametrize("name", names())
