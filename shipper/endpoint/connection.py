@@ -35,10 +35,11 @@ class Connection(web.RequestHandler):
 
     Attributes:
         busy: A request of it is being answered; the server sets it.
+        has_said_all: It closed its half, waiting for an answer; there is no next request.
         gone: Set when the connection has ended.
     """
 
-    __slots__ = ("_head_timer", "_patience", "_write_timer", "busy", "gone")
+    __slots__ = ("_head_timer", "_patience", "_write_timer", "busy", "gone", "has_said_all")
 
     def __init__(self, server: web.Server, patience: Patience, *, loop: asyncio.AbstractEventLoop) -> None:
         """*server* counts it among its connections."""
@@ -54,6 +55,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self.busy = False
+        self.has_said_all = False
         self.gone = asyncio.Event()
         self._patience = patience
         self._head_timer: asyncio.TimerHandle | None = None
@@ -71,6 +73,13 @@ class Connection(web.RequestHandler):
         self._stop_head_clock()
         self._stop_write_clock()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's: True keeps the transport open for writing
+        """Let a client that has said everything, and closed its half, have its answer."""
+        is_idle = self._waiter is not None and not self._waiter.done()
+        is_cut_short = self._current_request is not None and not self._current_request.content.is_eof()
+        self.has_said_all = not (is_idle or is_cut_short)
+        return self.has_said_all
 
     def pause_writing(self) -> None:
         """Start the clock of a client that does not take its answer."""

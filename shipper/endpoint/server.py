@@ -30,6 +30,7 @@ from shipper.endpoint.routes_tail import TailRoute
 from shipper.endpoint.store import Store
 
 STOP_SECONDS: Final = 5.0  # the agent gives its child 10
+_VERSIONS: Final = {(1, 0), (1, 1)}
 _READ_METHODS: Final = ("GET", "HEAD")
 
 
@@ -96,22 +97,24 @@ class EndpointServer:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
+        if not isinstance(connection, Connection):
+            raise TypeError(f"a request of a {type(connection).__name__}")
         self._under_way += 1
-        if isinstance(connection, Connection):
-            connection.begin()
+        connection.begin()
         try:
             response = await self._answer(request)
-            if self._stopping.is_set():
+            if self._stopping.is_set() or connection.has_said_all:
                 response.force_close()
             return response
         finally:
             self._under_way -= 1
             self._answered.set()
-            if isinstance(connection, Connection):
-                connection.end()
+            connection.end()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
+        if tuple(request.version) not in _VERSIONS:
+            return self._turn_away(request, 400, "Only HTTP/1.1 and HTTP/1.0 are spoken here")
         refusal = gatekeeper.refusal(
             port=self._port,
             hosts=headers.getall("Host", []),

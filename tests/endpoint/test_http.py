@@ -220,13 +220,18 @@ def test_a_body_of_just_the_limit_is_taken_and_one_byte_more_is_not(endpoint: En
             b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             b"400", id="length_and_chunks",
         ),
+        pytest.param(b"POST / HTTP/0.9\r\n\r\n", b"400", id="old_version"),
+        pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"400", id="http_2"),
         pytest.param(b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400", id="negative_length"),
     ],
 )  # fmt: skip
 def test_what_is_not_http_gets_one_plain_refusal(endpoint: EndpointProcess, sent: bytes, status: bytes) -> None:
-    received = endpoint.exchange(sent)
+    with endpoint.connect() as raw:
+        raw.sendall(sent)
+        raw.shutdown(socket.SHUT_WR)
+        received = read_to_end(raw)
 
-    assert received.startswith(b"HTTP/1.")
+    assert received.startswith(b"HTTP/")
     assert received.split(b" ")[1].startswith(status)
     assert b"Traceback" not in received
     assert b"<html" not in received.lower()
@@ -305,6 +310,15 @@ def test_a_limit_a_minute_answers_429_and_says_when(
     assert int(replies[-1].headers["Retry-After"]) > 0
     assert len(endpoint.events()) == events * statuses.count(204)
     assert endpoint.stop() == 0
+
+
+def test_a_client_that_closes_its_half_gets_its_answer(endpoint: EndpointProcess) -> None:
+    body = '{"content":"half closed"}'
+    with endpoint.connect() as raw:
+        raw.sendall(head(endpoint, *post(body)) + body.encode())
+        raw.shutdown(socket.SHUT_WR)
+
+        assert read_to_end(raw).startswith(b"HTTP/1.1 204 ")
 
 
 def test_a_client_that_goes_away_in_the_middle_leaves_no_trace(endpoint: EndpointProcess) -> None:
