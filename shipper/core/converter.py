@@ -23,6 +23,7 @@ from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFact
 from shipper.core.records import RecordSplitter
 from shipper.core.reference import CONTAINERS, ReferenceReader
 from shipper.core.rule import RecordFormat, Rule
+from shipper.core.text import ANSI_MARK, without_ansi
 
 __all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8"]
 
@@ -64,6 +65,8 @@ class Converter:
                 return self.convert_slowly(chunk, facts, carry, now_ms)
             if "\r" in text:
                 text = text.replace("\r\n", "\n")
+            if self.rule.ansi and ANSI_MARK in text:
+                text = without_ansi(text)
             loop = self.loop_for(facts)
             if isinstance(loop, JsonLoop):
                 try:
@@ -98,12 +101,10 @@ class Converter:
         events: list[Event] = []
         if container:
             units = [(m.text, m.outer) for m in messages(text.split("\n"), self.rule.format)]
-            longest = max((len(unit[0]) for unit in units), default=0)
         else:
-            records = self._splitter.split(text)
-            units = [(record, None) for record in records]
-            longest = max(map(len, records), default=0)
-        if longest * (1 if text.isascii() else 4) > limits.content_bytes:
+            units = [(record, None) for record in self._splitter.split(text)]
+        # Each on its own: what stands escaped in an ASCII line need not be ASCII.
+        if any(len(unit) * (1 if unit.isascii() else 4) > limits.content_bytes for unit, _ in units):
             raise Slow
         for record, outer in units:
             try:

@@ -202,7 +202,7 @@ class EventLoop(ABC):
         state = self._rules.state(facts, carry, now_ms)
         events, dropped, kept, state.unparsed, last, carried, read = self.loop()(
             records, state.stamps, state.last, utc_text(now_ms), self._same_of(facts),
-            self._rule.limits.value_bytes // (4 if self._rules.mask else width),
+            self._rule.limits.value_bytes // (4 if self._rules.mask or "\\u" in text else width),
         )  # fmt: skip
         inherited, state.last = state.last, last
         oldest = [utc_text(state.stamps.oldest)] if state.stamps.oldest is not None else []
