@@ -11,6 +11,7 @@ from selenium import webdriver
 
 from tests.endpoint.viewer.endpoint_process import EndpointProcess
 from tests.endpoint.viewer.page import CHROMEDRIVER, CHROMIUM, Page, start_chromium
+from tests.endpoint.viewer.shop import EVENTS
 
 Open = Callable[..., Page]
 
@@ -44,6 +45,15 @@ def chromium(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Itera
 def endpoint(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[EndpointProcess]:
     """An endpoint with nothing in it; not started when there is no browser to look at it."""
     process = EndpointProcess(tmp_path)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def shop(chromium: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
+    """An endpoint with the events of `shop.EVENTS`; tests only read it."""
+    process = EndpointProcess(tmp_path_factory.mktemp("shop"))
+    assert process.post(EVENTS) == 204
     yield process
     process.stop()
 

@@ -113,7 +113,7 @@ class Page:
 
     def run(self, script: str) -> object:
         """Return what *script* (the body of an async function) returns in the page."""
-        wrapped = f"const done = arguments[arguments.length - 1]; (async () => {{ {script} }})().then(done, e => done('FAILED ' + e))"
+        wrapped = f"const done = arguments[0]; (async () => {{ {script} }})().then(done, e => done(`failed: ${{e}}`))"
         result: object = self.driver.execute_async_script(wrapped)
         return result
 

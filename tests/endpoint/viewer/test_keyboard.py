@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from tests.endpoint.viewer.conftest import Open
 from tests.endpoint.viewer.endpoint_process import EndpointProcess
 from tests.endpoint.viewer.page import ENTER, ESCAPE, Page
-from tests.endpoint.viewer.shop import EVENTS, SHOWN
+from tests.endpoint.viewer.shop import SHOWN
 
 # Relative luminance and contrast as WCAG 2.2 defines them, of every text in sight on its own ground.
 CONTRAST = """
@@ -41,14 +41,6 @@ return [...document.querySelectorAll('button, input, select')].filter(e => e.che
   .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length || e.title))
   .map(e => e.outerHTML)
 """
-
-
-@pytest.fixture(scope="module")
-def shop(chromium: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
-    process = EndpointProcess(tmp_path_factory.mktemp("keyboard"))
-    assert process.post(EVENTS) == 204
-    yield process
-    process.stop()
 
 
 @pytest.fixture

@@ -5,27 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-from selenium import webdriver
 
 from tests.endpoint.viewer.conftest import Open
 from tests.endpoint.viewer.endpoint_process import EndpointProcess
 from tests.endpoint.viewer.page import Page
-from tests.endpoint.viewer.shop import EVENTS, SCRIPT, SHOWN, TRACE
+from tests.endpoint.viewer.shop import SCRIPT, SHOWN, TRACE
 
 # The clipboard of a browser without a screen is not to be relied on: what is put there is caught.
 CATCH = "window.copied = []; navigator.clipboard.writeText = async text => { window.copied.push(text); };"
-
-
-@pytest.fixture(scope="module")
-def shop(chromium: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
-    process = EndpointProcess(tmp_path_factory.mktemp("record"))
-    assert process.post(EVENTS) == 204
-    yield process
-    process.stop()
 
 
 def copied(page: Page, button: str) -> str:
