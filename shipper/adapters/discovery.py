@@ -8,6 +8,7 @@ compressed by content.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
@@ -15,30 +16,30 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.follow import Seen
+from shipper.adapters.discovery_content import look_into
+from shipper.core.evidence import Seen
 from shipper.core.patterns import Excludes, PathPattern, compile_patterns
-from shipper.core.rotation_names import COMPRESSED, base_of, is_rotated_name
+from shipper.core.rotation_names import COMPRESSED, base_of, live_names
 
-LOOK_BYTES: Final = 4096
-LINKS_FOLLOWED: Final = 8
+DEEPEST: Final = 64
 
-_MAGIC: Final = (
-    (b"\x1f\x8b", "compressed (gzip)"), (b"BZh", "compressed (bzip2)"), (b"\xfd7zXZ\x00", "compressed (xz)"),
-    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"), (b"PK\x03\x04", "an archive (zip)"), (b"\x7fELF", "a program (ELF)"),
-    (b"LPKSHHRH", "a systemd journal"), (b"SQLite format 3\x00", "a SQLite database"),
-    (b"\x04\x22\x4d\x18", "compressed (lz4)"), (b"\x89PNG", "an image"), (b"%PDF", "a PDF"),
-)  # fmt: skip
-_LOGIN_RECORDS: Final = ("wtmp", "btmp", "utmp", "lastlog", "faillog", "tallylog")
-_TEXT_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+_MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
+_Met = dict[tuple[int, int], int]
 
 
 class Wanted(NamedTuple):
-    """What one source asks for."""
+    """What one source asks for.
+
+    Attributes:
+        binary: Read even what is binary or compressed by content.
+        wide: Its text has NUL bytes (UTF-16, UTF-32).
+    """
 
     paths: tuple[str, ...]
     exclude: tuple[str, ...] = ()
     binary: bool = False
     ignore_older_ns: int | None = None
+    wide: bool = False
 
 
 class Scan(msgspec.Struct):
@@ -67,7 +68,8 @@ class Discovery:
             for source in wanted
         ]
         self._own = tuple(os.path.realpath(path) for path in own)
-        self._verdicts: dict[tuple[int, int], tuple[int, int, str]] = {}
+        self._verdicts: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
+        self._looked_at: set[tuple[int, int]] = set()
 
     def scan(
         self,
@@ -84,19 +86,33 @@ class Discovery:
             now_ns: For `ignore_older`.
         """
         found = Scan([], {}, set(), {})
-        met: dict[tuple[int, int], int] = {}
+        met: _Met = {}
+        known = set(inodes)
+        written = _written_by_us()
         for index, (patterns, excludes, source) in enumerate(self._sources):
             for pattern in patterns:
                 for path, entry_stat in self._walk(pattern, found):
-                    if excludes.match(path):
+                    key = (entry_stat.st_dev, entry_stat.st_ino)
+                    if excludes.match(path) or _is_met(path, key, index, met, found):
                         continue
-                    self._meet(path, entry_stat, index, pattern.text, source, found, met, set(inodes), now_ns)
-        self._siblings(followed, set(inodes), found, met)
+                    reason = "shipper's own" if key in written else None
+                    reason = reason or self._reason(path, entry_stat, source, known=key in known, now_ns=now_ns)
+                    if reason is not None:
+                        found.skipped[path] = reason
+                        continue
+                    met[key] = index
+                    found.skipped.pop(path, None)
+                    size, mtime_ns = entry_stat.st_size, entry_stat.st_mtime_ns
+                    found.seen.append(Seen(path, *key, size, mtime_ns, index, pattern.text))
+        self._siblings(followed, known, found, met)
+        self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key in self._looked_at}
+        self._looked_at.clear()
         return found
 
     # -- walking ---------------------------------------------------------------------------------
 
     def _walk(self, pattern: PathPattern, found: Scan) -> Iterator[tuple[str, os.stat_result]]:
+        """Yield what matches *pattern* and is no directory."""
         stack = [(pattern.prefix, 0, frozenset[tuple[int, int]]())]
         while stack:
             directory, depth, above = stack.pop()
@@ -105,70 +121,58 @@ class Discovery:
                 key = (here.st_dev, here.st_ino)
                 if key in above or not stat.S_ISDIR(here.st_mode):
                     continue
-                entries = list(os.scandir(directory))
+                with os.scandir(directory) as listing:
+                    entries = sorted(listing, key=_own_names_first)
             except OSError as error:
-                if directory != pattern.prefix or error.errno not in (2, 20):
+                if error.errno not in _MISSING:
                     found.skipped[directory + "/"] = os.strerror(error.errno or 0)
                 continue
             found.directories.add(directory)
-            for entry in sorted(entries, key=lambda e: e.name, reverse=True):
+            goes_deeper = (pattern.depth is None or depth < pattern.depth) and len(above) < DEEPEST
+            deeper: list[tuple[str, int, frozenset[tuple[int, int]]]] = []
+            for entry in entries:
                 path = directory.rstrip("/") + "/" + entry.name
                 matches = pattern.regex.fullmatch(path) is not None
                 try:
                     if entry.is_dir():
-                        if (pattern.depth is None or depth < pattern.depth) and len(above) < 64:
-                            stack.append((path, depth + 1, above | {key}))
-                        continue
-                    if matches:
+                        if goes_deeper:
+                            deeper.append((path, depth + 1, above | {key}))
+                        elif matches:
+                            found.skipped[path] = "a directory"
+                    elif matches:
                         yield path, entry.stat()
                 except OSError as error:
-                    if matches:
+                    if matches and (error.errno not in _MISSING or entry.is_symlink()):
                         found.skipped[path] = os.strerror(error.errno or 0)
+            stack += reversed(deeper)
 
-    def _meet(
-        self, path: str, status: os.stat_result, index: int, pattern: str, source: Wanted, found: Scan,
-        met: dict[tuple[int, int], int], inodes: set[tuple[int, int]], now_ns: int,
-    ) -> None:  # fmt: skip
-        key = (status.st_dev, status.st_ino)
-        if key in met:
-            owner = met[key]
-            if owner != index:
-                owners = found.overlaps.setdefault(path, [owner])
-                if index not in owners:
-                    owners.append(index)
-            return
-        reason = self._reason(path, status, source, key in inodes, now_ns)
-        if reason is not None:
-            found.skipped[path] = reason
-            return
-        met[key] = index
-        found.skipped.pop(path, None)
-        found.seen.append(Seen(path, *key, status.st_size, status.st_mtime_ns, index, pattern))
-
-    def _reason(self, path: str, status: os.stat_result, source: Wanted, known: bool, now_ns: int) -> str | None:
+    def _reason(self, path: str, status: os.stat_result, source: Wanted, *, known: bool, now_ns: int) -> str | None:
         """Return why a file is not read; None when it is."""
         kind = _kind(status.st_mode)
         if kind is not None:
             return kind
+        if known:
+            return None
         real = os.path.realpath(path)
         if any(real == own or real.startswith(own + "/") for own in self._own):
             return "shipper's own"
-        if known:
-            return None
         if source.ignore_older_ns is not None and now_ns - status.st_mtime_ns > source.ignore_older_ns:
             return "older than ignore_older"
-        if source.binary:
-            return None
-        key = (status.st_dev, status.st_ino)
-        verdict = self._verdicts.get(key)
-        if verdict is None or verdict[:2] != (status.st_size, status.st_mtime_ns):
-            verdict = (status.st_size, status.st_mtime_ns, look_into(path))
-            self._verdicts[key] = verdict
-        return verdict[2] or None
+        return None if source.binary else self._content_reason(path, status, wide=source.wide)
 
-    def _siblings(
-        self, followed: Collection[str], inodes: set[tuple[int, int]], found: Scan, met: dict[tuple[int, int], int]
-    ) -> None:
+    def _content_reason(self, path: str, status: os.stat_result, *, wide: bool) -> str | None:
+        key, version = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns, int(wide))
+        self._looked_at.add(key)
+        verdict = self._verdicts.get(key)
+        if verdict is None or verdict[0] != version:
+            try:
+                verdict = (version, look_into(path, wide=wide))
+            except OSError as error:  # not remembered: a permission can be granted without a trace in the file
+                return os.strerror(error.errno or 0)
+            self._verdicts[key] = verdict
+        return verdict[1] or None
+
+    def _siblings(self, followed: Collection[str], inodes: set[tuple[int, int]], found: Scan, met: _Met) -> None:
         """See rotated names beside followed files, and followed inodes under any name."""
         names: dict[str, set[str]] = {}
         for path in followed:
@@ -177,24 +181,59 @@ class Discovery:
         known_inodes = {inode for _, inode in inodes}
         for directory, bases in names.items():
             try:
-                entries = list(os.scandir(directory))
+                with os.scandir(directory) as listing:
+                    entries = list(listing)
             except OSError:
                 continue
             for entry in entries:
-                related = any(is_rotated_name(entry.name, base) for base in bases)
-                if not related and entry.inode() not in known_inodes:
-                    continue
-                try:
-                    status = entry.stat()
-                except OSError:
-                    continue
-                key = (status.st_dev, status.st_ino)
-                if key in met or _kind(status.st_mode) or (not related and key not in inodes):
-                    continue
-                if key not in inodes and (entry.name.endswith(COMPRESSED) or look_into(entry.path)):
-                    continue
-                met[key] = -1
-                found.seen.append(Seen(entry.path, *key, status.st_size, status.st_mtime_ns, None))
+                related = not bases.isdisjoint(live_names(entry.name))
+                if related or entry.inode() in known_inodes:
+                    self._sibling(entry, inodes, found, met, related=related)
+
+    def _sibling(
+        self, entry: os.DirEntry[str], inodes: set[tuple[int, int]], found: Scan, met: _Met, *, related: bool
+    ) -> None:
+        try:
+            status = entry.stat()
+        except OSError:
+            return
+        key = (status.st_dev, status.st_ino)
+        if key in met or _kind(status.st_mode) or not (related or key in inodes):
+            return
+        if key not in inodes and (
+            entry.name.endswith(COMPRESSED) or self._content_reason(entry.path, status, wide=False)
+        ):
+            return
+        met[key] = -1
+        found.seen.append(Seen(entry.path, *key, status.st_size, status.st_mtime_ns, None))
+
+
+def _own_names_first(entry: os.DirEntry[str]) -> tuple[bool, str]:
+    """Order names before links to them: a file keeps its name when a link to it appears."""
+    return entry.is_symlink(), entry.name
+
+
+def _is_met(path: str, key: tuple[int, int], index: int, met: _Met, found: Scan) -> bool:
+    """Return whether the file was met before; the first source owns it, others are noted."""
+    owner = met.get(key)
+    if owner is not None and owner != index:
+        owners = found.overlaps.setdefault(path, [owner])
+        if index not in owners:
+            owners.append(index)
+    return owner is not None
+
+
+def _written_by_us() -> set[tuple[int, int]]:
+    """Return the files that our own log goes to: what our standard streams are redirected to."""
+    found = set[tuple[int, int]]()
+    for descriptor in (1, 2):
+        try:
+            status = os.fstat(descriptor)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def _kind(mode: int) -> str | None:
@@ -203,30 +242,3 @@ def _kind(mode: int) -> str | None:
     kinds = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
              stat.S_IFDIR: "a directory"}  # fmt: skip
     return kinds.get(stat.S_IFMT(mode), "not a regular file")
-
-
-def look_into(path: str) -> str:
-    """Return why the content of *path* is not log text; empty when it is, or when it is empty."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        return os.strerror(error.errno or 0)
-    try:
-        head = os.pread(descriptor, LOOK_BYTES, 0)
-    except OSError as error:
-        return os.strerror(error.errno or 0)
-    finally:
-        os.close(descriptor)
-    name = path.rpartition("/")[2].partition(".")[0]
-    if name in _LOGIN_RECORDS:
-        return "binary (login records)"
-    for magic, what in _MAGIC:
-        if head.startswith(magic):
-            return what
-    if head.startswith(_TEXT_MARKS):
-        return ""
-    hole = len(head) - len(head.lstrip(b"\0"))
-    text = head[hole:]
-    if text.count(b"\0") * 10 > len(text):
-        return "binary (NUL bytes)"
-    return ""

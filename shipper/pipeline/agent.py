@@ -162,6 +162,7 @@ class Agent:
                 source.exclude,
                 source.binary == "always",
                 None if source.ignore_older_seconds is None else int(source.ignore_older_seconds * 1e9),
+                source.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")),
             )
             for source in self._config.sources
         ]
