@@ -78,13 +78,14 @@ _decode_parts = msgspec.json.Decoder(list[Part]).decode
 def encode(first_id: int, accepted: Sequence[Accepted]) -> tuple[Head, bytes]:
     """Return a frame with the events of these requests, in their order; the first gets *first_id*."""
     parts = [Part(a.context, a.count, len(a.events), a.oldest_ms, a.newest_ms) for a in accepted]
+    return encode_content(first_id, Content(parts, b",".join(a.events for a in accepted)))
+
+
+def encode_content(first_id: int, content: Content) -> tuple[Head, bytes]:
+    """Return a frame with this content; the first event gets *first_id*."""
+    parts = content.parts
     named = _encode_parts(parts)
-    raw = b"".join((_CRC.pack(len(named)), named, b",".join(a.events for a in accepted)))
-    return encode_raw(first_id, parts, raw)
-
-
-def encode_raw(first_id: int, parts: Sequence[Part], raw: bytes) -> tuple[Head, bytes]:
-    """Return the frame of a payload that is laid out already."""
+    raw = b"".join((_CRC.pack(len(named)), named, content.events))
     payload = zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
     head = Head(
         stored=len(payload),

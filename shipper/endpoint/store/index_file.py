@@ -2,10 +2,10 @@
 
 ::
 
-    magic 4  first id 8  events 4  raw 4  (length 4  crc 4) of groups, bitmap, columns  head crc 4
+    magic 4  first id 8  events 4  oldest ms 8  newest ms 8  (length 4  crc 4) of groups, bitmap, columns  head crc 4
     groups as JSON, bitmap, columns
 
-An entry belongs to the block of the same first id, count and raw length. What
+An entry belongs to the block of the same first id, count and instants. What
 is not whole counts as missing: everything here can be made from the segment.
 Only the groups are kept in memory.
 """
@@ -26,7 +26,7 @@ from shipper.endpoint.store.segment import Block
 
 SUFFIX: Final = ".index"
 _MAGIC: Final = b"SXv1"
-_HEAD: Final = struct.Struct("<4sQIIIIIIII")
+_HEAD: Final = struct.Struct("<4sQIqqIIIIII")
 _CRC: Final = struct.Struct("<I")
 _HEAD_BYTES: Final = _HEAD.size + _CRC.size
 _encode_groups: Final = msgspec.json.Encoder().encode
@@ -119,7 +119,7 @@ class IndexFile:
         self.path = path
         self.size = 0
         self._descriptor = Descriptor(path)
-        self._known: dict[tuple[int, int, int], KeptIndex] = {}
+        self._known: dict[tuple[int, ...], KeptIndex] = {}
         self._names: dict[str, str] = {}
         self._load()
 
@@ -136,7 +136,7 @@ class IndexFile:
         groups, columns = _encode_groups(built.groups), pack(built.columns)
         sections = (groups, built.bitmap, columns)
         sizes = [number for section in sections for number in (len(section), zlib.crc32(section))]
-        head = _HEAD.pack(_MAGIC, block.first_id, block.events, block.raw, *sizes)
+        head = _HEAD.pack(_MAGIC, *_key(block), *sizes)
         self._descriptor.write(self.size, b"".join((head, _CRC.pack(zlib.crc32(head)), *sections)))
         self.size += self._remember(head, self.size, built.groups)
 
@@ -146,7 +146,7 @@ class IndexFile:
             start = self._descriptor.read(self.size, _HEAD_BYTES)
             if len(start) < _HEAD_BYTES or _CRC.unpack_from(start, _HEAD.size)[0] != zlib.crc32(start[: _HEAD.size]):
                 break
-            _, _, _, _, length, crc, bitmap_length, _, columns_length, _ = _HEAD.unpack_from(start)
+            length, crc, bitmap_length, _, columns_length, _ = _HEAD.unpack_from(start)[5:]
             if self.size + _HEAD_BYTES + length + bitmap_length + columns_length > file_size:
                 break
             try:
@@ -159,7 +159,7 @@ class IndexFile:
     def _remember(self, head: bytes, at: int, groups: list[Group]) -> int:
         """Point to the entry at *at* and return its length."""
         numbers: tuple[int, ...] = _HEAD.unpack(head)[1:]
-        first_id, count, raw, length, _, bitmap_length, bitmap_crc, columns_length, columns_crc = numbers
+        length, _, bitmap_length, bitmap_crc, columns_length, columns_crc = numbers[4:]
         for group in groups:
             # The same few texts in every block of the store: once is enough.
             group.loglevel = self._names.setdefault(group.loglevel, group.loglevel)
@@ -167,9 +167,9 @@ class IndexFile:
             group.source = self._names.setdefault(group.source, group.source) if group.source is not None else None
         bitmap = _Section(at + _HEAD_BYTES + length, bitmap_length, bitmap_crc)
         columns = _Section(bitmap.at + bitmap_length, columns_length, columns_crc)
-        self._known[first_id, count, raw] = KeptIndex(self._descriptor, groups, bitmap, columns)
+        self._known[numbers[:4]] = KeptIndex(self._descriptor, groups, bitmap, columns)
         return _HEAD_BYTES + length + bitmap_length + int(columns_length)
 
 
-def _key(block: Block) -> tuple[int, int, int]:
-    return block.first_id, block.events, block.raw
+def _key(block: Block) -> tuple[int, int, int, int]:
+    return block.first_id, block.events, block.oldest_ms, block.newest_ms

@@ -1,4 +1,4 @@
-"""Builds the indexes of blocks that grow no more, in a thread of its own, newest first.
+"""Builds the indexes of blocks that grow no more, newest first, and packs small frames, in a thread of its own.
 
 It may lag: `lag` says by how much, and a query builds for itself what is
 missing. Should it meet something unexpected, it ends, and `failure` says why.
@@ -15,8 +15,9 @@ from shipper.endpoint.store.events import Events, starts_of
 from shipper.endpoint.store.index import build
 from shipper.endpoint.store.matching import Mapper
 from shipper.endpoint.store.pace import Pace, Stopped
-from shipper.endpoint.store.segment import Block, read_or_set_aside
+from shipper.endpoint.store.segment import Block, Segment, read_or_set_aside
 from shipper.endpoint.store.shelf import Shelf
+from shipper.endpoint.store.trouble import FrameDamaged
 
 _LOOK_AGAIN_SECONDS: Final = 60.0
 _DISK_TROUBLE_SECONDS: Final = 5.0
@@ -64,7 +65,7 @@ class Indexer:
         try:
             while not self._stopping:
                 self._shelf.unindexed.clear()
-                wait = self._index_all()
+                wait = self._work()
                 self._shelf.unindexed.wait(wait)
         except Stopped:
             return
@@ -72,16 +73,29 @@ class Indexer:
             self.failure = error
             _log.exception("event=store_indexer_failed: nothing more is taken; restart the endpoint")
 
-    def _index_all(self) -> float:
-        """Index what is missing; return how long to wait, in seconds, unless woken."""
+    def _work(self) -> float:
+        """Do what there is to do; return how long to wait, in seconds, unless woken."""
+        try:
+            self._index_missing()
+            while (segment := self._shelf.in_small_frames()) is not None:
+                self._repack(segment)
+        except OSError as error:
+            _log.warning("event=store_index_not_written error=%s", error.strerror)
+            return _DISK_TROUBLE_SECONDS
+        return _LOOK_AGAIN_SECONDS
+
+    def _index_missing(self) -> None:
         for block in reversed(self._missing()):
             content = read_or_set_aside(block)
-            if content is None:
-                continue
-            built = build(Events(content, starts_of(content.events), self._mapper), self._pace.step)
-            try:
-                self._shelf.add_index(block, built)
-            except OSError as error:
-                _log.warning("event=store_index_not_written error=%s", error.strerror)
-                return _DISK_TROUBLE_SECONDS
-        return _LOOK_AGAIN_SECONDS
+            if content is not None:
+                events = Events(content, starts_of(content.events), self._mapper)
+                self._shelf.add_index(block, build(events, self._pace.step))
+
+    def _repack(self, segment: Segment) -> None:
+        try:
+            new = segment.repacked(self._shelf.sync, self._pace.step)
+        except FrameDamaged:
+            for block in list(segment.blocks):
+                read_or_set_aside(block)
+            return
+        self._shelf.put_in_place(segment, new)

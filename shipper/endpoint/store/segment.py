@@ -19,11 +19,21 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from shipper.endpoint.store.files import Descriptor, sync_directory
-from shipper.endpoint.store.frames import HEAD_BYTES, Content, Head, decode, find_head, is_whole, read_head
+from shipper.endpoint.store.frames import (
+    HEAD_BYTES,
+    Content,
+    Head,
+    decode,
+    encode_content,
+    find_head,
+    is_whole,
+    read_head,
+)
 from shipper.endpoint.store.trouble import FrameDamaged
 from shipper.errors import StateError
 
 SUFFIX: Final = ".events"
+UNFINISHED: Final = ".events-new"
 TITLE: Final = b"shipper events 1\n"
 _ANY_TITLE: Final = re.compile(rb"shipper events \d\n")
 BLOCK_RAW_BYTES: Final = 1 << 20
@@ -70,6 +80,7 @@ class Segment:
         first_id: Of its first event; its name.
         end_id: The first id behind its events.
         size: Bytes that are durable; what a failed write left behind them is no part of it.
+        frames: That its blocks are made of.
         blocks: In order; replaced at its end while the last one grows, so copy it before walking.
         can_grow: Whether frames may be appended: not behind bytes that could not be read.
         damage: What is passed over.
@@ -85,6 +96,7 @@ class Segment:
         self.size = len(TITLE)
         self.blocks: list[Block] = []
         self.damage: list[Damage] = []
+        self.frames = 0
         self.torn_bytes = 0
         self.can_grow = True
         self._block_bytes = block_bytes
@@ -130,6 +142,29 @@ class Segment:
     def count(self) -> int:
         """Events that are in its blocks."""
         return sum(block.events for block in self.blocks)
+
+    def repacked(self, sync: Sync, pause: Callable[[], None]) -> Segment:
+        """Write a file beside this one with one frame a block, durably, and return it; it has no place yet.
+
+        Small requests make small frames, which compress badly.
+
+        Raises:
+            FrameDamaged: Not everything can be read.
+        """
+        path = self.path.with_suffix(UNFINISHED)
+        new = Segment(self.path, Descriptor(path, os.O_TRUNC), self._block_bytes)
+        new.descriptor.write(0, TITLE)
+        for block in list(self.blocks):
+            pause()
+            content = block.read()
+            head, frame = encode_content(block.first_id, content)
+            new.descriptor.write(new.size, frame)
+            new.blocks.append(new._block(head, new.size))
+            new.frames += 1
+            new.size += head.length
+        sync(new.descriptor.number)
+        new.end_id = self.end_id
+        return new
 
     def append(self, frames: Sequence[tuple[Head, bytes]], sync: Sync) -> None:
         """Write the frames behind the present ones, durably or not at all."""
@@ -179,6 +214,7 @@ class Segment:
     def _add(self, head: Head, offset: int) -> None:
         last = self.blocks[-1] if self.blocks else None
         self.end_id = head.end_id
+        self.frames += 1
         if last is None or last.offset + last.length != offset or last.raw + head.raw > self._block_bytes * 5 // 4:
             self.blocks.append(self._block(head, offset))
             return

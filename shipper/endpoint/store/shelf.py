@@ -17,11 +17,13 @@ from shipper.endpoint.store.files import map_os_errors, sync_directory
 from shipper.endpoint.store.index import Built
 from shipper.endpoint.store.index_file import SUFFIX as INDEX_SUFFIX
 from shipper.endpoint.store.index_file import IndexFile, KeptIndex
-from shipper.endpoint.store.segment import SUFFIX, Block, Segment, Sync, say_damage
+from shipper.endpoint.store.segment import SUFFIX, UNFINISHED, Block, Segment, Sync, say_damage
 
 MOST_SEGMENT_BYTES: Final = 64 << 20
 LEAST_SEGMENT_BYTES: Final = 64 << 10
 _SEGMENTS: Final = 16
+# From this many frames a block on, a segment is written anew when it grows no more.
+_SMALL_FRAMES: Final = 4
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class Shelf:
                     segment.size,
                     segment.torn_bytes,
                 )
+        for path in self.directory.glob(f"*{UNFINISHED}"):
+            path.unlink()
         for path in self.directory.glob(f"*{INDEX_SUFFIX}"):
             if not path.with_suffix(SUFFIX).exists():
                 path.unlink()
@@ -132,20 +136,39 @@ class Shelf:
         segment = Segment.create(self.directory, self.next_id, self.block_bytes, self.sync)
         with self.lock:
             self._indexes[segment.first_id] = IndexFile(segment.path.with_suffix(INDEX_SUFFIX))
-        # One of the same name never got an event: its first write failed.
-        self._segments = (*(other for other in self._segments if other.first_id != segment.first_id), segment)
+            # One of the same name never got an event: its first write failed.
+            self._segments = (*(other for other in self._segments if other.first_id != segment.first_id), segment)
         return segment
+
+    def in_small_frames(self) -> Segment | None:
+        """Return a segment that grows no more and would take less room with one frame a block."""
+        small = (
+            segment for segment in self._segments[:-1]
+            if segment.frames >= _SMALL_FRAMES * len(segment.blocks) and segment.blocks and not segment.damage
+        )  # fmt: skip
+        return next(small, None)
+
+    def put_in_place(self, old: Segment, new: Segment) -> None:
+        """Let *new*, which was `Segment.repacked` from *old*, take its place, unless that was evicted meanwhile."""
+        written = old.path.with_suffix(UNFINISHED)
+        with self.lock:
+            if old not in self._segments:
+                written.unlink()
+                return
+            written.replace(old.path)
+            sync_directory(self.directory)
+            self._segments = tuple(new if segment is old else segment for segment in self._segments)
 
     def evict_oldest(self, may_go: Callable[[int], bool]) -> bool:
         """Remove the oldest segment; False when it is the only one or *may_go* says no to its end id."""
         if len(self._segments) < 2 or not may_go(self._segments[0].end_id):
             return False
-        oldest, *rest = self._segments
-        self._segments = tuple(rest)
         with self.lock:
+            oldest, *rest = self._segments
+            self._segments = tuple(rest)
             index = self._indexes.pop(oldest.first_id)
-        index.path.unlink(missing_ok=True)
-        oldest.path.unlink(missing_ok=True)
+            index.path.unlink(missing_ok=True)
+            oldest.path.unlink(missing_ok=True)
         sync_directory(self.directory)
         self.evicted_events += oldest.count
         _log.info("event=store_segment_evicted file=%s events=%d bytes=%d", oldest.path, oldest.count, oldest.size)
