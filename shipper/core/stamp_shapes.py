@@ -57,7 +57,7 @@ SHAPES: Final = (
     ),
     Shape(
         "iso_colon_fraction",
-        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3}",
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3,9}",
         ("%Y-%m-%d %H:%M:%S:%f",),
     ),
     Shape(

@@ -133,10 +133,8 @@ def score(folder: Path, name: str) -> Score:
         stamps += right_stamp
         levels += right_level
         if not (right_stamp and right_level):
-            shown = str(event.get("content"))[:70]
-            misses.append(
-                f"line {truth.line}: {truth.timestamp} {truth.severity}, read as {stamp} {event.get('severity')}: {shown!r}"
-            )
+            read_as = f"{stamp} {event.get('severity')}: {str(event.get('content'))[:70]!r}"
+            misses.append(f"line {truth.line}: {truth.timestamp} {truth.severity}, read as {read_as}")
     return Score(name, layout, len(truths), len(known), boundaries, stamps, levels, misses)
 
 
