@@ -131,9 +131,7 @@ def report(endpoint: EndpointProcess, requests: list[tuple[bytes, int]], connect
     print(f"requests of {len(requests[0][0]):,} bytes with {requests[0][1]:,} events, {connections} connections")
     print(f"events/s of the wall clock        {events / wall:>12,.0f}   ({events:,} in {wall:.1f} s)")
     print(f"events/s of server CPU, ingest    {events / ingest_cpu:>12,.0f}   ({ingest_cpu:.1f} CPU-s)")
-    print(
-        f"index built afterwards            {indexed:>12,.0f}   events in {all_cpu - ingest_cpu:.1f} CPU-s, {lag:,} left"
-    )
+    print(f"index built afterwards            {indexed:>12,.0f}   in {all_cpu - ingest_cpu:.1f} CPU-s; {lag:,} left")
     print(f"MB/s of the wall clock            {events * raw / wall / 1e6:>12,.1f}")
     print(f"request median / p99 / worst, ms  {median:>12,.1f} / {p99:,.1f} / {worst:,.1f}")
     print(f"disk share of the raw JSON        {disk / (events * raw):>12.1%}")
