@@ -134,7 +134,7 @@ def _included(pattern: str, folder: Path, main: _File, number: int, environ: Loo
         place.wrong("a path holds no NUL")
         return []
     matches = map(Path, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207 -- Path.glob refuses what is only odd
-    found = [path for path in matches if not path.is_dir() and not path.samefile(main.path)]
+    found = [path for path in matches if not path.is_dir() and not (path.exists() and path.samefile(main.path))]
     if not found and not glob.has_magic(pattern):
         if Path(text).is_dir():
             place.wrong("it is a folder; write FOLDER/*.yaml for the files in it")

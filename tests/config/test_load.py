@@ -193,6 +193,14 @@ def test_a_file_does_not_include_itself(tmp_path: Path) -> None:
     assert [source.name for source in config.sources] == ["a", "b"]
 
 
+def test_an_included_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").symlink_to("nowhere")
+
+    assert said(tmp_path, "include: [b.*]\nsources: [{name: a, paths: [/a.log]}]") == [
+        "b.yaml:1: it cannot be read: No such file or directory"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "environ", "url"),
     [

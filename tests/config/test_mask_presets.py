@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipper.config.load import load
@@ -18,6 +18,7 @@ from shipper.config.source_model import MaskKeys
 from shipper.core.converter import compile_rule
 from shipper.core.masks import CHECKS, compile_masks, is_card, is_iban
 from shipper.core.model import Carry, Chunk, FileFacts, FileKey
+from shipper.core.rule import RecordFormat, Rule
 
 GITHUB = "ghp_" + "a1B2" * 9
 DYNATRACE = "dt0c01." + "ABCD1234" * 3 + "." + "EFGH5678" * 8
@@ -219,3 +220,27 @@ def test_a_group_named_password_is_masked_whatever_it_holds(tmp_path: Path) -> N
     )
 
     assert (event["content"], event["user"], event["password"]) == ("bob ****", "bob", "<masked-password>")
+
+
+_LINES = st.lists(
+    st.one_of(st.sampled_from([text for _, text, _ in SECRETS]), st.sampled_from([text for _, text in LOOK_ALIKES])),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(presets=st.lists(st.sampled_from(sorted(MASK_PRESETS)), min_size=1, unique=True), lines=_LINES)
+def test_the_compiled_converter_masks_what_the_reference_reader_masks(presets: list[str], lines: list[str]) -> None:
+    rule = Rule(
+        source="a", layout="pattern", format=RecordFormat.PATTERN, patterns=(r"(?P<password>\S+) (?P<rest>.*)",),
+        masks=tuple(one for preset in presets for one in mask_rules(MaskKeys(preset=preset))),
+    )  # fmt: skip
+    data = "".join(line + "\n" for line in lines).encode()
+    chunk, facts = Chunk(0, len(data), data), FileFacts(FileKey(1, 0), "/x", "x", 0)
+    converter = compile_rule(rule)
+
+    fast = converter.convert(chunk, facts, Carry(), 1_795_463_998_000)
+    slow = converter.convert_slowly(chunk, facts, Carry(), 1_795_463_998_000)
+
+    assert msgspec.json.decode(b"[" + bytes(fast.json) + b"]") == msgspec.json.decode(b"[" + bytes(slow.json) + b"]")
