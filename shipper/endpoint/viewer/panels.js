@@ -2,6 +2,7 @@
 
 import { $, h } from "./dom.js";
 import { ago, bytes, clock, count, day, full, rate, short } from "./format.js";
+import { inWords } from "./reasons.js";
 
 const QUIET_AFTER_MS = 300_000;
 
@@ -52,7 +53,7 @@ export class Panels {
       "li",
       { class: "refusal" },
       h("span", { class: "refusal-status", text: String(refusal.status) }),
-      h("span", { class: "refusal-reason", text: refusal.reason }),
+      h("span", { class: "refusal-reason", text: inWords(refusal.reason), title: refusal.reason }),
       h("span", { class: "refusal-when" }, ...how(refusal, utc, now)),
     )));
     $("#refused-empty").hidden = refusals.length > 0;

@@ -100,7 +100,7 @@ def test_a_source_and_a_refusal_are_in_the_side_panel(endpoint: EndpointProcess,
     page = open_page(endpoint.url)
 
     page.wait(lambda: "shop" in page.text("#sources"), "the source")
-    page.wait(lambda: "400" in page.text("#refused"), "the refusal")
+    page.wait(lambda: "400\nNot valid JSON" in page.text("#refused"), "the refusal")
     assert page.text("#stats").startswith("2 events stored")
 
 
