@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,7 @@ class _File(msgspec.Struct):
     samples: tuple[Sample, ...]
 
 
+@cache
 def samples_of(name: str) -> tuple[Sample, ...]:
     """Return the samples of the preset *name*."""
     # The loader of presets keeps no values as text only: YAML's own types are what a sample means.
