@@ -31,12 +31,13 @@ def print_report(report: Report, out: Console) -> None:
         out.print()
         out.print("files that several sources match belong to the first:", style="bold")
         for overlap in report.overlaps[:_SHOWN]:
-            out.print(f"  {escape(overlap.path)}: {escape(overlap.owner)}, not {escape(', '.join(overlap.others))}")
+            others = escape(", ".join(overlap.others))
+            out.print(f"  {escape(overlap.path)}: {escape(overlap.owner)}, not {others}", soft_wrap=True)
         _print_rest(len(report.overlaps), out)
     out.print()
     _print_findings(report.findings, out, "")
     levels = Counter(finding.level for finding in report.all_findings)
-    out.print(f"{levels['failed']} checks failed, {levels['warning']} warnings")
+    out.print(f"failed checks: {levels['failed']}, warnings: {levels['warning']}")
 
 
 def _heading(source: SourceReport) -> str:
@@ -57,7 +58,7 @@ def _source_table(source: SourceReport) -> Table:
 def _print_skipped(source: SourceReport, out: Console) -> None:
     skipped = [one for one in source.skipped if not one.mend]
     for one in skipped[:_SHOWN]:
-        out.print(f"  skipped {escape(one.path)}: {escape(one.reason)}")
+        out.print(f"  skipped {escape(one.path)}: {escape(one.reason)}", soft_wrap=True)
     _print_rest(len(skipped), out)
 
 
@@ -71,9 +72,10 @@ def _print_tests(source: SourceReport, out: Console) -> None:
 def _print_findings(findings: list[Finding], out: Console, indent: str) -> None:
     for finding in findings:
         label = "ok" if finding.level == "note" else finding.level
-        out.print(f"{indent}[{_STYLES[finding.level]}]{label}[/] {escape(finding.text)}")
+        # Paths and commands are copied from here: the terminal wraps them, not we.
+        out.print(f"{indent}[{_STYLES[finding.level]}]{label}[/] {escape(finding.text)}", soft_wrap=True)
         if finding.mend:
-            out.print(f"{indent}  mend it with: {escape(finding.mend)}")
+            out.print(f"{indent}  mend it with: {escape(finding.mend)}", soft_wrap=True)
 
 
 def _print_rest(count: int, out: Console) -> None:

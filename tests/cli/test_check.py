@@ -214,7 +214,7 @@ def test_the_tables_say_what_the_json_says(logs: Path, tmp_path: Path) -> None:
         "files that several sources match belong to the first:",
         f"  {logs}/a.log: [one], not two",
         "",
-        "1 checks failed, 0 warnings",
+        "failed checks: 1, warnings: 0",
     ]
     assert result.stdout.splitlines()[2].startswith("[one]: 1 file, format auto (")
 
@@ -224,6 +224,20 @@ def test_a_wrong_configuration_is_exit_78(tmp_path: Path) -> None:
 
     assert isinstance(result.exception, ConfigError)
     assert result.exception.exit_code == 78
+
+
+def test_a_command_to_copy_is_never_broken_over_lines(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    log = open_folder / f"{'x' * 200}.log"
+    log.touch(0)
+    log.chmod(0)
+    (open_folder / "agent.yaml").touch()
+    (open_folder / "agent.yaml").chmod(0o666)
+
+    with ordinary_user() as user:
+        shown = run(open_folder, f"sources: [{{name: a, paths: ['{log}'], format: raw}}]\n", "--offline").stdout
+
+    assert f"    mend it with: setfacl -m u:{user}:r {log}\n" in shown
 
 
 @pytest.mark.parametrize("no_color", [False, True], ids=["colours", "no_color"])
