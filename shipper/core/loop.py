@@ -199,10 +199,12 @@ class EventLoop(ABC):
         width = 1 if text.isascii() else 4
         if records and max(map(len, records)) * width > self._longest:
             raise Slow
+        if self._rules.mask or (self._checks_values and "\\u" in text):
+            width = 4
         state = self._rules.state(facts, carry, now_ms)
         events, dropped, kept, state.unparsed, last, carried, read = self.loop()(
             records, state.stamps, state.last, utc_text(now_ms), self._same_of(facts),
-            self._rule.limits.value_bytes // (4 if self._rules.mask or "\\u" in text else width),
+            self._rule.limits.value_bytes // width,
         )  # fmt: skip
         inherited, state.last = state.last, last
         oldest = [utc_text(state.stamps.oldest)] if state.stamps.oldest is not None else []
