@@ -37,22 +37,18 @@ CANARY: Final = "canary"
 STOP_SECONDS: Final = 2.0
 SILENT_FILE_SYSTEMS: Final = frozenset(
     (
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "9p",
-        "afs",
-        "ceph",
-        "glusterfs",
-        "lustre",
-        "fuse",
-        "fuseblk",
-        "sshfs",
-        "davfs",
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "gfs2",
+        "ocfs2", "orangefs", "fuse", "fuseblk", "sshfs", "davfs", "vboxsf", "prl_fs", "drvfs", "virtiofs",
     )
-)
+)  # fmt: skip
+"""Changes made elsewhere give no events here, and some give none at all."""
+
+DOUBTFUL_FILE_SYSTEMS: Final = frozenset(("", "overlay", "aufs", "unionfs"))
+"""Some changes give no events (below an overlay, through another mount): trusted where one was heard."""
+
+_UNTIL_SOMETHING_IS_RAISED: Final = frozenset((errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+_Identity = tuple[int, int]
+
 _WANTED: Final[list[type[FileSystemEvent]]] = [
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent,
     DirDeletedEvent,
@@ -79,6 +75,8 @@ class Watcher:
 
     Attributes:
         polled: Directory to the reason why no events can be had of it.
+        restarts: How often the observer was dead or silent.
+        canary_heard: Whether the last touch of the canary file was heard of.
     """
 
     def __init__(self, state_dir: Path, wake: Callable[[], None]) -> None:
@@ -90,11 +88,18 @@ class Watcher:
         self._changed: set[str] = set()
         self._structure: set[str] = set()
         self._everything = False
-        self._canary_seen = True
-        self._watches: dict[str, ObservedWatch] = {}
+        self.canary_heard = True
+        self._watches: dict[str, tuple[ObservedWatch, _Identity | None]] = {}
+        self._doubtful: set[str] = set()
+        self._heard: set[str] = set()
         self._observer: BaseObserver | None = None
+        self._silent = False
         self.restarts = 0
-        self.heard: set[str] = set()
+
+    @property
+    def trusted(self) -> bool:
+        """Whether events may be expected of every directory, so that scans need not come often."""
+        return not self.polled and not self._silent and self._doubtful <= self._heard
 
     def start(self) -> None:
         """Begin to watch; directories are named by `cover`."""
@@ -113,13 +118,17 @@ class Watcher:
     def cover(self, directories: set[str]) -> set[str]:
         """Watch exactly *directories*; return those that are newly watched and must be listed once more."""
         wanted = directories | {str(self._canary.parent)}
-        for gone in [path for path in self._watches if path not in wanted]:
-            self._drop(gone)
+        for path, (_, identity) in list(self._watches.items()):
+            # Removed and made again, a directory has its old name and no watch.
+            if path not in wanted or identity != _identity(path):
+                self._drop(path)
+        self._doubtful &= wanted
+        self._heard &= wanted
         self.polled = {path: reason for path, reason in self.polled.items() if path in wanted}
         return {path for path in wanted - self._watches.keys() - self.polled.keys() if self._add(path)}
 
     def take(self) -> tuple[set[str], bool]:
-        """Return the paths whose content changed, and whether a scan is due: names came or went, or too much to list."""
+        """Return the paths whose content changed, and whether a scan is due: names came or went, or too many."""
         with self._lock:
             changed, self._changed = self._changed, set()
             structure, self._structure = self._structure, set()
@@ -128,17 +137,18 @@ class Watcher:
 
     def prove_alive(self) -> bool:
         """Touch the canary; return False, and restart the observer, where the last touch was not heard of."""
-        alive = self._canary_seen and self._observer is not None and self._observer.is_alive()
+        alive = self.canary_heard and self._observer is not None and self._observer.is_alive()
+        self._silent = not alive
         if not alive:
             self.restarts += 1
             self.stop()
             self.polled.clear()
             self.start()
-        self._canary_seen = str(self._canary.parent) in self.polled
+        self.canary_heard = str(self._canary.parent) in self.polled
         try:
             self._canary.write_text(f"{time.time():.0f}\n", encoding="ascii")
         except OSError:  # a full disk must not make us restart the observer for ever
-            self._canary_seen = True
+            self.canary_heard = True
         return alive
 
     # -- on watchdog's thread --------------------------------------------------------------------
@@ -146,7 +156,7 @@ class Watcher:
     def _note(self, path: str, content: bool) -> None:
         directory, _, name = path.rpartition("/")
         if directory == str(self._canary.parent):
-            self._canary_seen = self._canary_seen or name == CANARY
+            self.canary_heard = self.canary_heard or name == CANARY
             return
         with self._lock:
             quiet = not self._changed and not self._structure and not self._everything
@@ -155,7 +165,7 @@ class Watcher:
                 kept.add(path)
             else:
                 self._everything = True
-            self.heard.add(directory)
+            self._heard.add(directory)
         if quiet:
             self._wake()
 
@@ -168,22 +178,35 @@ class Watcher:
             return False
         if self._observer is None:
             return False
+        identity = _identity(path)
         try:
-            self._watches[path] = self._observer.schedule(
-                _Handler(self._note), path, recursive=False, event_filter=_WANTED
+            watch = self._observer.schedule(
+                _Handler(self._note), path, recursive=False, event_filter=_WANTED, follow_symlink=True
             )
         except OSError as error:
-            self.polled[path] = _limit(error)
-            return False
+            if error.errno in _UNTIL_SOMETHING_IS_RAISED:
+                self.polled[path] = _limit(error)
+            return False  # else it is tried again with the next scan
+        self._watches[path] = (watch, identity)
+        if kind in DOUBTFUL_FILE_SYSTEMS:
+            self._doubtful.add(path)
         return True
 
     def _drop(self, path: str) -> None:
-        watch = self._watches.pop(path)
+        watch, _ = self._watches.pop(path)
         if self._observer is not None:
             try:
                 self._observer.unschedule(watch)
             except (KeyError, OSError):  # the directory is gone, and its watch with it
                 return
+
+
+def _identity(path: str) -> _Identity | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _limit(error: OSError) -> str:

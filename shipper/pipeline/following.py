@@ -118,7 +118,7 @@ class Following:
                 self._wanted = True  # what appeared between the listing and the watch
             for directory, reason in watcher.polled.items():
                 self._journal.once("directory_polled", directory, directory=directory, reason=reason)
-            healthy = not watcher.polled
+            healthy = watcher.trusted
         self._next_scan = self._scanned_at + self._scan_seconds * (STRETCH if healthy else 1)
 
     async def _rest(self) -> None:
