@@ -12,6 +12,15 @@ from typing import Final
 SURE_AFTER_LINES: Final = 100
 FIRST_MISFITS: Final = 8
 MISFIT_SHARE: Final = 0.2
+LONG_RECORD_LINES: Final = 8
+
+
+def misfits_in(records: int, unparsed: int, lines: int) -> int:
+    """Return how many lines of a chunk can be said not to fit.
+
+    Those of records that no pattern fitted; and where records are of many lines, those that may have been swallowed.
+    """
+    return unparsed + max(lines - LONG_RECORD_LINES * max(records, 1), 0)
 
 
 class Doubt:
@@ -24,11 +33,16 @@ class Doubt:
         self._lines = lines
         self._grown_to = max(2 * lines, 4)
 
+    @property
+    def young(self) -> bool:
+        """Whether the choice was made from few lines."""
+        return self._lines < SURE_AFTER_LINES
+
     def grows(self, records: int, misfits: int) -> bool:
         """Count *records*, of which *misfits* did not fit; return whether to look again."""
         self._records += records
         self._misfits += misfits
-        young = self._lines < SURE_AFTER_LINES and self._lines + self._records >= self._grown_to
+        young = self.young and self._lines + self._records >= self._grown_to
         odd = self._misfits >= self._enough_misfits and self._misfits >= MISFIT_SHARE * self._records
         if young:
             self._lines += self._records

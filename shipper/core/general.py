@@ -37,6 +37,7 @@ _LETTERS: Final = frozenset("EWIDVTFNC")
 LEVEL_WITHIN: Final = 100
 _EARLIEST_MS: Final = 946_684_800_000  # 2000: a bare number that means an earlier instant is none
 _MOSTLY: Final = 0.5
+_ENOUGH_TO_BE_FIXED: Final = 10
 
 
 class General(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -175,7 +176,7 @@ def _look(text: str) -> str:
 
 def _prefix(texts: Sequence[str]) -> str:
     """Return a pattern for what stands before the stamp."""
-    if len(set(texts)) == 1:
+    if len(set(texts)) == 1 and (len(texts) >= _ENOUGH_TO_BE_FIXED or not any(map(str.isalnum, texts[0]))):
         return re.escape(texts[0])
     words = {len(text.split(" ")) for text in texts}
     if len(words) == 1:

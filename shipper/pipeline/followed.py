@@ -18,7 +18,7 @@ from shipper.adapters.files import OpenFile, Turn
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.converter import Converter
 from shipper.core.detect import Choice
-from shipper.core.doubt import SURE_AFTER_LINES, Doubt
+from shipper.core.doubt import SURE_AFTER_LINES, Doubt, misfits_in
 from shipper.core.follow import Known
 from shipper.core.framing import Framer
 from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, Trail, guard_of, head_of
@@ -28,6 +28,7 @@ from shipper.pipeline.reading import SourceReading
 
 PATTERN_TIMEOUTS_ALLOWED: Final = 3
 BYPASS_SECONDS: Final = 300.0
+RECENT_BYTES: Final = 8192
 
 _decode_carry = msgspec.json.Decoder(Carry)
 _encode_carry = msgspec.json.Encoder().encode
@@ -58,6 +59,7 @@ class Followed:
         self.quiet_since = 0.0
         self.chosen: Choice | None = None
         self.doubt = Doubt(SURE_AFTER_LINES)
+        self.recent = b""
         self.reframe = False
         self.timeouts = 0
         self.bypassed_until = 0.0
@@ -118,9 +120,17 @@ class Followed:
         """Return whether *chunk*, which was read as *encoded*, and what follows are to be read by another layout."""
         if not self.reading.chooses or self.bypassed_until or chunk.kind is not ChunkKind.RECORDS:
             return False
-        if not self.doubt.grows(encoded.records, encoded.unparsed):
+        lines = chunk.data.count(b"\n")
+        misfits = misfits_in(encoded.records, encoded.unparsed, lines)
+        sample = chunk.data
+        if self.doubt.young:  # a file that grows line by line: one line alone would say little
+            sample = self.recent + chunk.data
+            if len(sample) > RECENT_BYTES:
+                sample = sample[-RECENT_BYTES:].partition(b"\n")[2] or chunk.data
+        self.recent = sample if self.doubt.young else b""
+        if not self.doubt.grows(max(lines, encoded.records), misfits):
             return False
-        choice = self.reading.choose_again(self.carry.layout, chunk.data, self.carry.encoding, self.mtime_ms)
+        choice = self.reading.choose_again(self.carry.layout, sample, self.carry.encoding, self.mtime_ms)
         if choice is None:
             return False
         self.chosen = choice
