@@ -201,10 +201,12 @@ def test_events_are_known_to_be_bad_once_a_later_one_passes() -> None:
         if number == 1:
             backlog.events.append(MemoryBacklog(events(1, start=50)).events[0])
 
-    outcome = forward(events(4), refusing(0, 1, 2, 3), on_wait=add_a_good_one)
+    old = events(2, start=90, age_s=100_000)
+    outcome = forward(old + events(4), refusing(0, 1, 2, 3), on_wait=add_a_good_one)
 
     assert numbers(outcome.tenant.kept) == [50]
     assert (outcome.stats["events_refused"], outcome.stats["events_forwarded"]) == (4, 1)
+    assert outcome.stats["events_too_old"] == 2
 
 
 def test_one_bad_event_alone_does_not_block_those_after_it() -> None:
@@ -212,6 +214,15 @@ def test_one_bad_event_alone_does_not_block_those_after_it() -> None:
 
     assert numbers(outcome.tenant.kept) == [1, 2]
     assert (outcome.stats["events_refused"], outcome.clock.waits) == (1, [])
+
+
+def test_bad_events_with_good_ones_between_them_are_no_suspicion() -> None:
+    one_each = Pace(idle_seconds=PACE.idle_seconds, max_events=1)
+
+    outcome = forward(events(9), refusing(0, 2, 4, 6, 8), pace=one_each)
+
+    assert numbers(outcome.tenant.kept) == [1, 3, 5, 7]
+    assert (outcome.stats["events_refused"], outcome.clock.waits) == (5, [])
 
 
 def test_events_that_are_too_old_are_not_sent_but_counted() -> None:

@@ -9,6 +9,7 @@ from tests.endpoint.protocol.asking import (
     LINES,
     NOW_MS,
     TEXT,
+    Structure,
     answer_to,
     kept,
     message_of,
@@ -106,6 +107,11 @@ def test_some_too_old_are_counted_and_named_by_a_200() -> None:
     assert rejected == {"timestamps_out_of_range": 2}
     assert accepted is not None
     assert (accepted.oldest_ms, accepted.newest_ms) == (NEW, NOW_MS)
+
+
+@pytest.mark.parametrize(("structure", "status"), [("flattened", 400), ("raw", 204)])
+def test_an_object_under_timestamp_is_a_stamp_in_the_raw_model_alone(structure: Structure, status: int) -> None:
+    assert answer_to(body({"timestamp": {"a": 1}, "ts": OLD}), structure=structure)[0].status == status
 
 
 def test_all_too_old_is_a_400() -> None:
