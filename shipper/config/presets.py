@@ -30,7 +30,7 @@ from shipper.config.validate_rules import (
 from shipper.config.yaml_tree import Mapping, Node, parse
 
 BUILT_IN_FORMATS: Final = ("auto", "raw", "json", "logfmt", "cri", "docker")
-GENERIC: Final = "generic"
+PRETTY_JSON: Final = "json_pretty"
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,7 +120,7 @@ def _without_samples(root: Node) -> Node:
 
 
 def _check(preset: Preset, place: Place) -> None:
-    if preset.name in BUILT_IN_FORMATS or preset.name == GENERIC:
+    if preset.name in BUILT_IN_FORMATS or preset.name == PRETTY_JSON:
         place.at("name").wrong(f"{preset.name!r} is a format of its own; choose another name")
     if (preset.format == "pattern") != bool(preset.all_patterns):
         place.at("format").wrong("format: pattern needs a pattern, and no other format has one")

@@ -17,30 +17,18 @@ import msgspec
 from shipper.config.mask_presets import mask_rules
 from shipper.config.model import Config
 from shipper.config.patterns import group_names
-from shipper.config.presets import GENERIC, Preset
+from shipper.config.presets import PRETTY_JSON, Preset
 from shipper.config.source_model import MultilineKeys, SeverityKeys, Source, TimestampKeys
 from shipper.config.validate_rules import AT_STAMP
+from shipper.core.detect import QUIET_MS
 from shipper.core.rule import MultilineRule, RecordFormat, Rule, SeverityRule, StampRule, TooOld
 
 INGEST_ORIGIN: Final = "shipper"
 
-_STAMP: Final = (
-    r"\[?(?P<timestamp>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-    r"(?: ?(?:Z\b|UTC\b|GMT\b|[+-]\d\d(?::?\d\d)?\b))?)\]?"
+_STAMP_AT_START: Final = (
+    r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+    r"(?: ?(?:Z\b|UTC\b|GMT\b|[+-]\d\d(?::?\d\d)?\b))?\]?"
 )
-_LEVELS: Final = (
-    "TRACE|DEBUG|FINEST|FINER|FINE|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|ALERT|FATAL"
-    "|PANIC|EMERGENCY|EMERG"
-)
-GENERIC_PATTERNS: Final = (
-    # Right behind the stamp any case will do; further on, up to three words away, only capitals are meant as a level.
-    rf"{_STAMP}[ \t]*[-|:,]?[ \t]*[\[(<{{]?[ \t]*(?P<severity>(?i:{_LEVELS}))\b",
-    rf"{_STAMP}[ \t]+(?:\S+[ \t]+){{1,3}}?[\[(<{{]?(?P<severity>{_LEVELS})\b",
-    _STAMP,
-)
-"""A leading ISO-like stamp, then a level word if there is one: what many programs write without agreeing on it."""
-
-_STAMP_AT_START: Final = _STAMP.replace("?P<timestamp>", "?:")
 _RANKS: Final = ("program", "family", "general")
 _WRITTEN_OUT: Final = {
     "raw": RecordFormat.RAW,
@@ -49,12 +37,6 @@ _WRITTEN_OUT: Final = {
     "cri": RecordFormat.CRI,
     "docker": RecordFormat.DOCKER,
 }
-_GENERIC_PRESET: Final = Preset(
-    name=GENERIC,
-    description="a leading ISO-like stamp and a level word",
-    patterns=GENERIC_PATTERNS,
-    multiline=MultilineKeys(start=AT_STAMP),
-)
 
 
 def rules(config: Config, source: Source, presets: Lookup[str, Preset], host_name: str) -> Rule:
@@ -65,7 +47,7 @@ def rules(config: Config, source: Source, presets: Lookup[str, Preset], host_nam
         return _rule(config, source, presets[source.format], host_name)
     if source.format != "auto":
         return _built_in(config, source, source.format, host_name)
-    candidates = tuple(_candidates(config, source, presets, host_name))
+    candidates = tuple(_prompt(rule, source) for rule in _candidates(config, source, presets, host_name))
     plain = _built_in(config, source, "raw", host_name)
     return msgspec.structs.replace(plain, layout="auto", format=RecordFormat.AUTO, candidates=candidates)
 
@@ -73,10 +55,20 @@ def rules(config: Config, source: Source, presets: Lookup[str, Preset], host_nam
 def _candidates(config: Config, source: Source, presets: Lookup[str, Preset], host_name: str) -> Iterator[Rule]:
     for preset in sorted(presets.values(), key=lambda preset: (_RANKS.index(preset.rank), preset.name)):
         yield _rule(config, source, preset, host_name)
-    yield _built_in(config, source, "json", host_name)
-    yield _built_in(config, source, "logfmt", host_name)
-    yield _rule(config, source, _GENERIC_PRESET, host_name)
+    for name in ("cri", "docker"):
+        yield _built_in(config, source, name, host_name)
+    for rank, name in enumerate(("json", "logfmt"), len(_RANKS)):
+        yield msgspec.structs.replace(_built_in(config, source, name, host_name), rank=rank)
+    pretty = Preset(name=PRETTY_JSON, format="json", multiline=MultilineKeys(start=r"\{"))
+    yield msgspec.structs.replace(_rule(config, source, pretty, host_name), rank=len(_RANKS) + 2)
     yield _built_in(config, source, "raw", host_name)
+
+
+def _prompt(rule: Rule, source: Source) -> Rule:
+    """Close the last record of a quiet file soon: nobody has said that its program pauses in the middle of one."""
+    if rule.multiline is None or (source.multiline is not None and source.multiline.timeout_seconds is not None):
+        return rule
+    return msgspec.structs.replace(rule, multiline=msgspec.structs.replace(rule.multiline, timeout_ms=QUIET_MS))
 
 
 def _built_in(config: Config, source: Source, name: str, host_name: str) -> Rule:
@@ -94,6 +86,7 @@ def _rule(config: Config, source: Source, preset: Preset, host_name: str) -> Rul
         source=source.name,
         layout=preset.name,
         sign=preset.sign,
+        rank=_RANKS.index(preset.rank),
         format=RecordFormat(preset.format),
         patterns=patterns,
         stamp=_stamp(source.timestamp, preset.timestamp, groups, config.zone),

@@ -1,80 +1,336 @@
 """Which rule fits a file that nobody described: the first records decide.
 
-Each candidate is scored by the share of records in which it finds its layout
-and a stamp that can be read. A specific layout wins over a general one that
-fits as well, because it stands before it; what fits nothing is raw text.
+Each candidate is judged by the share of the lines that it explains: lines on
+which its pattern is found with a stamp that can be read, and lines below them
+that go on with such a record. Among those that explain as much, the format of
+one program wins over that of a family, and that over the general ones. What
+the best leaves over others may explain: such a file keeps several layouts.
+Where no preset fits, the layout is learned (general.py).
+
+A layout's name says all of it: names of presets joined by `+`, and a learned
+one as JSON at the end. So it can be saved with the file's carry.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from shipper.core.columns import is_directive
 from shipper.core.event import EventRules
 from shipper.core.extract import UNPARSED
+from shipper.core.general import General, learn
 from shipper.core.records import RecordSplitter
-from shipper.core.rule import RecordFormat, Rule
+from shipper.core.rule import MultilineRule, RecordFormat, Rule, StampRule
+from shipper.core.stamp_formats import ALL
+from shipper.core.stamp_shapes import begins_with_stamp
+from shipper.core.text import ANSI_MARK, without_ansi
 
-SAMPLE_LINES: Final = 60
-ENOUGH: Final = 0.5
-_FORMATS_WITHOUT_STAMP: Final = (RecordFormat.JSON, RecordFormat.LOGFMT)
-_NEAR_MS: Final = 4_102_444_800_000  # the year does not matter here
+SAMPLE_LINES: Final = 200
+QUIET_MS: Final = 500
+_FIRST_LOOK: Final = 12
+_ENOUGH: Final = 0.5
+_ALIKE: Final = 0.02
+_MOST_LAYOUTS: Final = 4
+_ANSI: Final = "ansi"
+_BODIES: Final = (RecordFormat.JSON, RecordFormat.LOGFMT)
+_CONTAINERS: Final = (RecordFormat.CRI, RecordFormat.DOCKER)
 
 
-def choose(candidates: Sequence[Rule], sample: str) -> Rule:
-    """Return the candidate that fits *sample*, the decoded beginning of a file; the raw one where none does.
+class Choice(NamedTuple):
+    """A layout that was chosen.
+
+    Attributes:
+        layout: Its name, for the carry; `rule_of` makes the rule of it again.
+        rule: To read the file by.
+        explained: The share of the sample's lines that it explains.
+        lines: How many lines that were.
+        evidence: In words.
+    """
+
+    layout: str
+    rule: Rule
+    explained: float
+    lines: int
+    evidence: str
+
+
+class _Fit(NamedTuple):
+    rule: Rule
+    lines: list[bool]
+
+    @property
+    def share(self) -> float:
+        return sum(self.lines) / len(self.lines)
+
+
+def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterable[str] = ()) -> Choice:
+    """Return how *sample*, the decoded beginning of a file, is read.
+
+    Args:
+        candidates: Presets and general formats; one is the raw text.
+        sample: Whole lines but for the last.
+        near_ms: When the file was written last.
+        first: Layouts that other files of the source have: taken where they explain nearly everything.
 
     Raises:
         ValueError: There are no candidates.
     """
     if not candidates:
         raise ValueError("nothing to choose from")
+    raw = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
+    coloured = ANSI_MARK in sample
+    lines = _lines(without_ansi(sample) if coloured else sample)
+    if not lines:
+        return Choice(raw.layout, raw, 0.0, 0, "nothing to look at yet")
+    known = _known(candidates, first, lines, near_ms) if not coloured else None
+    found = known or _best(candidates, raw, lines, near_ms)
+    if coloured:
+        layout = f"{_ANSI}+{found.layout}"
+        found = found._replace(layout=layout, rule=msgspec.structs.replace(found.rule, layout=layout, ansi=True))
+    return found
+
+
+def explains(rule: Rule, sample: str, near_ms: int) -> float:
+    """Return the share of the lines of *sample* that *rule* explains."""
+    lines = _lines(without_ansi(sample) if rule.ansi else sample)
+    return _fit(rule, lines, near_ms).share if lines else 1.0
+
+
+def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
+    """Return the rule that *layout* names; None where a preset of that name is no longer there."""
+    names, brace, learned = layout.partition("{")
+    by_name = {rule.layout: rule for rule in candidates}
+    wanted = [name for name in names.split("+") if name]
+    ansi = wanted[:1] == [_ANSI]
+    wanted = wanted[1:] if ansi else wanted
+    if any(name not in by_name for name in wanted):
+        return None
+    rules = [by_name[name] for name in wanted]
+    if brace:
+        raw = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
+        try:
+            rules.append(_learned(raw, msgspec.json.decode("{" + learned, type=General)))
+        except msgspec.DecodeError:
+            return None
+    if not rules:
+        return None
+    rule = _joined(rules) if len(rules) > 1 else rules[0]
+    return msgspec.structs.replace(rule, layout=layout, ansi=ansi)
+
+
+# -- judging -------------------------------------------------------------------------------------------
+
+
+def _lines(sample: str) -> list[str]:
     lines = [line.removesuffix("\r").lstrip("\0") for line in sample.split("\n")]
-    if len(lines) > 1 and not sample.endswith("\n"):
-        lines.pop()  # it may be cut
-    text = "\n".join(lines[:SAMPLE_LINES])
-    best = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
-    best_score = 0.0
-    for rule in candidates:
-        if rule.format is RecordFormat.RAW:
+    if len(lines) > 1:
+        lines.pop()  # empty, or cut
+    return [line for line in lines if line and not line.isspace()][:SAMPLE_LINES]
+
+
+def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], near_ms: int) -> Choice | None:
+    if len(lines) < _FIRST_LOOK:
+        return None
+    for layout in first:
+        rule = rule_of(layout, candidates)
+        if (
+            rule is None
+            or rule.format is RecordFormat.RAW
+            or (not rule.patterns and rule.format is RecordFormat.PATTERN)
+        ):
             continue
-        score = _score(rule, text)
-        if score >= ENOUGH and score > best_score + 0.05:
-            best, best_score = rule, score
-    return best
+        fit = _fit(rule, lines, near_ms)
+        if fit.share > 1 - _ALIKE:
+            return Choice(layout, rule, fit.share, len(lines), "as other files of this source")
+    return None
 
 
-def _score(rule: Rule, text: str) -> float:
-    reader, splitter = _compiled(_key(rule))
-    records = splitter.split(text)
+def _best(candidates: Sequence[Rule], raw: Rule, lines: list[str], near_ms: int) -> Choice:
+    few = lines[:: max(1, len(lines) // _FIRST_LOOK)]
+    hopeful = [rule for rule in candidates if rule.format is RecordFormat.W3C or any(_fit(rule, few, near_ms).lines)]
+    fits = [fit for fit in (_fit(rule, lines, near_ms) for rule in hopeful) if any(fit.lines)]
+    most = max((fit.share for fit in fits), default=0.0)
+    if most < _ENOUGH:
+        return _learned_choice(raw, fits, lines, near_ms)
+    alike = [fit for fit in fits if fit.share >= most - _ALIKE]
+    best = min(alike, key=lambda fit: (fit.rule.rank, -_detail(fit, lines), -fit.share))
+    return _with_others(best, fits, raw, lines, near_ms)
+
+
+def _detail(fit: _Fit, lines: list[str]) -> float:
+    """Return how much the rule takes out of a line: the more, the more it is made for it."""
+    reader, _ = _compiled(_Key(fit.rule))
+    parsed = [reader.extract(line) for line, fits in zip(lines, fit.lines, strict=True) if fits][:_FIRST_LOOK]
+    return sum(len(p.attributes) + (p.level is not None) for p in parsed) / len(parsed)
+
+
+def _fit(rule: Rule, lines: list[str], near_ms: int) -> _Fit:
+    """Return which of *lines* the rule explains; the raw text explains nothing."""
+    if rule.format is RecordFormat.RAW:
+        return _Fit(rule, [False] * len(lines))
+    reader, splitter = _compiled(_Key(rule))
     if rule.format is RecordFormat.W3C:
-        records = [record for record in records if not is_directive(record)] if "#fields" in text.lower() else []
-    if not records:
-        return 0.0
-    sign = re.compile(rule.sign) if rule.sign is not None else None
-    good = 0.0
-    for record in records:
-        if sign is not None and not sign.search(record):
-            continue
-        parsed = reader.extract(record)
-        if parsed is UNPARSED or not parsed.fits:
-            continue
-        if parsed.stamp is None:
-            good += 0.4 if rule.format in _FORMATS_WITHOUT_STAMP and _is_rich(record, rule) else 0.0
-        elif (isinstance(parsed.stamp, str) and _reads(reader, parsed.stamp)) or not isinstance(parsed.stamp, str):
-            good += 1.0
-    return good / len(records)
+        return _Fit(rule, _columns(reader, lines))
+    if rule.multiline is not None and rule.format is RecordFormat.JSON:
+        return _Fit(rule, _objects(rule, reader, splitter, lines, near_ms))
+    sign = re.compile(rule.sign).search if rule.sign is not None else None
+    explained: list[bool] = []
+    above = False
+    for line in lines:
+        own = (sign is None or sign(line) is not None) and _is_record(rule, reader, line, near_ms)
+        # What begins with a stamp of its own is no part of the record above, whatever the layout says.
+        goes_on = not own and above and splitter.multi and not begins_with_stamp(line)
+        above = own or goes_on
+        explained.append(above)
+    return _Fit(rule, explained)
 
 
-def _is_rich(record: str, rule: Rule) -> bool:
-    return record.startswith("{") if rule.format is RecordFormat.JSON else record.count("=") >= 2
+def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
+    if rule.format in _CONTAINERS:
+        return _is_container_line(rule, line)
+    if rule.format is RecordFormat.JSON and not line.startswith("{"):
+        return False
+    parsed = reader.extract(line)
+    if parsed is UNPARSED or not parsed.fits:
+        return False
+    if parsed.stamp is None:
+        return rule.format is RecordFormat.JSON or (rule.format is RecordFormat.LOGFMT and _is_logfmt(line))
+    if isinstance(parsed.stamp, str) and reader.stamp_reader.read(parsed.stamp, near_ms=near_ms, after_ms=None) is None:
+        return False
+    return rule.format is not RecordFormat.LOGFMT or _is_logfmt(line)
 
 
-def _reads(reader: EventRules, stamp: str) -> bool:
-    return reader.stamp_reader.read(stamp, near_ms=_NEAR_MS, after_ms=None) is not None
+def _is_container_line(rule: Rule, line: str) -> bool:
+    if rule.format is RecordFormat.CRI:
+        return re.match(r"\d{4}-\d\d-\d\dT[^ ]+ (?:stdout|stderr) [FP](?::[^ ]*)? ", line + " ") is not None
+    return line.startswith("{") and '"log":"' in line and '"stream":"' in line
+
+
+def _is_logfmt(line: str) -> bool:
+    """Return whether most of a line's words are pairs: a message may hold some of them."""
+    words = re.sub(r'"(?:[^"\\]|\\.)*"', '""', line).split()
+    return sum("=" in word for word in words) >= max(2, 0.6 * len(words))
+
+
+def _columns(reader: EventRules, lines: list[str]) -> list[bool]:
+    if not any(line.lower().startswith("#fields") for line in lines):
+        return [False] * len(lines)
+    return [is_directive(line) or reader.extract(line).stamp is not None for line in lines]
+
+
+def _objects(rule: Rule, reader: EventRules, splitter: RecordSplitter, lines: list[str], near_ms: int) -> list[bool]:
+    """Return which lines belong to JSON objects; the last one may be cut."""
+    explained: list[bool] = []
+    records = splitter.split("\n".join(lines))
+    sign = re.compile(rule.sign).search if rule.sign is not None else None
+    for index, record in enumerate(records):
+        good = (sign is None or sign(record) is not None) and _is_record(rule, reader, record, near_ms)
+        cut = index == len(records) - 1 and index > 0 and explained[-1]
+        explained += [good or cut] * (record.count("\n") + 1)
+    return (explained + [False] * len(lines))[: len(lines)]
+
+
+# -- several layouts -----------------------------------------------------------------------------------
+
+
+def _with_others(best: _Fit, fits: list[_Fit], raw: Rule, lines: list[str], near_ms: int) -> Choice:
+    """Add what explains the lines that *best* leaves over."""
+    rules, explained = [best.rule], list(best.lines)
+    while not all(explained) and len(rules) < _MOST_LAYOUTS and best.rule.format is RecordFormat.PATTERN:
+        rest = [index for index, good in enumerate(explained) if not good]
+        others = [fit for fit in fits if fit.rule not in rules and _can_join(best.rule, fit.rule)]
+        gains = [(sum(fit.lines[index] for index in rest), -fit.rule.rank, number) for number, fit in enumerate(others)]
+        gain, _, number = max(gains, default=(0, 0, 0))
+        if not gain:
+            break
+        rules.append(others[number].rule)
+        explained = [good or more for good, more in zip(explained, others[number].lines, strict=True)]
+    family = _family(best, fits)
+    if family is not None and family not in rules:
+        rules.append(family)
+    layout = "+".join(rule.layout for rule in rules)
+    left = [line for line, good in zip(lines, explained, strict=True) if not good]
+    general = learn(left, near_ms) if _is_worth_learning(best.rule, left, lines) else None
+    if general is not None and general.formats:
+        rules.append(_learned(raw, general))
+        layout = f"{layout}+{_named(general)}"
+        explained = _fit(_joined(rules), lines, near_ms).lines
+    chosen = rules[0] if len(rules) == 1 else msgspec.structs.replace(_joined(rules), layout=layout)
+    count = sum(explained)
+    names = " and ".join(rule.layout.partition("{")[0] or "a learned layout" for rule in rules)
+    return Choice(layout, chosen, count / len(lines), len(lines), f"{names}: {count} of {len(lines)} lines")
+
+
+def _family(best: _Fit, fits: list[_Fit]) -> Rule | None:
+    """Return what reads the lines of other programs in a file that has shown those of one only, such as a syslog."""
+    wider = [fit for fit in fits if fit.rule.rank > best.rule.rank and _can_join(best.rule, fit.rule)]
+    return next((fit.rule for fit in wider if fit.share >= best.share), None)
+
+
+def _is_worth_learning(rule: Rule, left: list[str], lines: list[str]) -> bool:
+    dated = sum(map(begins_with_stamp, left))
+    return rule.format is RecordFormat.PATTERN and dated > 0.05 * len(lines)
+
+
+def _can_join(rule: Rule, other: Rule) -> bool:
+    formats = all(one.format is RecordFormat.PATTERN for one in (rule, other))
+    starts = all(one.multiline is None or one.multiline.start_at_stamp for one in (rule, other))
+    return formats and starts and other.stamp.field == rule.stamp.field and other.sign is None
+
+
+def _joined(rules: Sequence[Rule]) -> Rule:
+    """Return one rule with the patterns of all: a line is read by the first that fits."""
+    first = rules[0]
+    multiline = next((rule.multiline for rule in rules if rule.multiline is not None), None)
+    formats = tuple(dict.fromkeys(text for rule in rules for text in (rule.stamp.formats or ALL)))
+    words = {word: meaning for rule in reversed(rules) for word, meaning in rule.severity.words.items()}
+    return msgspec.structs.replace(
+        first,
+        patterns=tuple(pattern for rule in rules for pattern in rule.patterns),
+        stamp=StampRule(first.stamp.field, formats, first.stamp.zone),
+        severity=msgspec.structs.replace(first.severity, words=words),
+        multiline=multiline,
+    )
+
+
+# -- learned layouts -----------------------------------------------------------------------------------
+
+
+def _learned_choice(raw: Rule, fits: list[_Fit], lines: list[str], near_ms: int) -> Choice:
+    general = learn(lines, near_ms)
+    if general is None:
+        return Choice(raw.layout, raw, 0.0, len(lines), f"{len(lines)} lines that look like nothing known")
+    rule = _learned(raw, general)
+    fit = _fit(rule, lines, near_ms)
+    better = max(fits, key=lambda other: other.share, default=fit)
+    if better.share > fit.share:
+        return _with_others(better, fits, raw, lines, near_ms)
+    return Choice(_named(general), rule, fit.share if general.formats else 0.0, len(lines), general.evidence)
+
+
+def _named(general: General) -> str:
+    return msgspec.json.encode(msgspec.structs.replace(general, evidence="")).decode()
+
+
+def _learned(raw: Rule, general: General) -> Rule:
+    multiline = raw.multiline
+    if multiline is None and general.continues:
+        multiline = MultilineRule(start_at_stamp=True, timeout_ms=QUIET_MS)
+    elif multiline is None and general.indented:
+        multiline = MultilineRule(continue_=r"[ \t]", timeout_ms=QUIET_MS)
+    return msgspec.structs.replace(
+        raw,
+        layout=_named(general),
+        format=RecordFormat.PATTERN if general.patterns else RecordFormat.RAW,
+        patterns=general.patterns,
+        stamp=StampRule(None, general.formats, raw.stamp.zone),
+        multiline=multiline,
+    )
 
 
 class _Key:
@@ -92,10 +348,6 @@ class _Key:
         return isinstance(other, _Key) and other.rule is self.rule
 
 
-def _key(rule: Rule) -> _Key:
-    return _Key(rule)
-
-
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _compiled(key: _Key) -> tuple[EventRules, RecordSplitter]:
     return EventRules(key.rule), RecordSplitter(key.rule)

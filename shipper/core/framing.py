@@ -16,6 +16,7 @@ from shipper.core.encodings import character_border, configured_name, find_mark,
 from shipper.core.model import Carry, Chunk, ChunkKind
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
+from shipper.core.text import without_ansi
 
 _WHOLE_DOCKER_LINE: Final = re.compile(
     rb'^\{"log":"(?:[^"\\\n]++|\\[^n\n]|\\n(?!"))*+\\n","stream":"std(?:out|err)"', re.MULTILINE
@@ -38,6 +39,7 @@ class Framer:
     ) -> None:
         """Begin at offset *at*, which is a record's first byte or, with *carry*.part, inside one."""
         self._splitter = RecordSplitter(rule)
+        self._ansi = rule.ansi
         self._format = rule.format
         self._multiline = rule.multiline
         self._max_open = max(max_open_bytes, rule.multiline.max_bytes if rule.multiline else 0, _SMALLEST_OPEN_BYTES)
@@ -261,7 +263,8 @@ class Framer:
 
     def _line(self, begin: int, end: int) -> str:
         text = self._pending[begin:end].decode(self.encoding, "backslashreplace")
-        return text.removesuffix("\n").removesuffix("\r").lstrip("\0")
+        text = text.removesuffix("\n").removesuffix("\r").lstrip("\0")
+        return without_ansi(text) if self._ansi else text
 
     def _find(self, begin: int) -> int:
         """Return the index after the first line end at or after *begin*; 0 for none."""

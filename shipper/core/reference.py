@@ -28,6 +28,7 @@ from shipper.core.model import (
 )  # fmt: skip
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
+from shipper.core.text import without_ansi
 
 CONTAINERS = (RecordFormat.CRI, RecordFormat.DOCKER)
 
@@ -71,6 +72,8 @@ class ReferenceReader:
         """
         encoding = carry.encoding or "utf-8"
         lines, bad_bytes, nul_bytes = split_lines(chunk, encoding, inside_line=carry.part is not None)
+        if self.rule.ansi:
+            lines = [line._replace(text=without_ansi(line.text)) for line in lines]
         state = self._rules.state(facts, carry, now_ms, outer=self.rule.format in CONTAINERS)
         reading = Reading([], carry, bad_bytes=bad_bytes, nul_bytes=nul_bytes, refused=[])
         if chunk.kind is ChunkKind.RECORDS:

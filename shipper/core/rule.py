@@ -119,6 +119,8 @@ class Rule(msgspec.Struct, frozen=True):
         attributes: On every event of the source: host.name, dt.ingest.origin and the static ones.
         candidates: For AUTO: the rules to choose from, best first among equals.
         sign: For a candidate: searched in a record, and without it the layout is not this one.
+        rank: For a candidate: 0 for the format of one program, more for those of families and for general ones.
+        ansi: Terminal colour codes are taken out of the text before anything else.
     """
 
     source: str
@@ -141,3 +143,5 @@ class Rule(msgspec.Struct, frozen=True):
     open_line_timeout_ms: int = 2000
     candidates: tuple[Rule, ...] = ()
     sign: str | None = None
+    rank: int = 0
+    ansi: bool = False

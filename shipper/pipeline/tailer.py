@@ -212,6 +212,9 @@ class Tailer:
         for chunk in chunks:
             self.convert(followed, chunk)
             await asyncio.sleep(0)  # the sender's turn: a chunk is about half a millisecond of work
+            if followed.reframe:
+                self._frame_anew(followed)
+                return
 
     def _release_waiting(self, followed: Followed) -> None:
         for other in self.followed.values():
@@ -231,6 +234,10 @@ class Tailer:
         converter = followed.converter_now(now)
         now_ms = self._clock.now_ms()
         encoded = self._guard.convert(converter, chunk, facts, carry, now_ms)
+        if followed.look_again(chunk, encoded):
+            converter, carry = followed.converter_now(now), followed.carry
+            encoded = self._guard.convert(converter, chunk, facts, carry, now_ms)
+        self._say_layout(followed)
         if encoded.pattern_timeouts:
             self._count_timeouts(followed, encoded.pattern_timeouts, now)
         mark = Mark(followed, followed.watermark, followed.track(chunk, encoded))
@@ -249,6 +256,16 @@ class Tailer:
         from_chunk = followed.count(encoded)
         for name, count in from_chunk.items():
             self.counters[name] += count
+
+    def _say_layout(self, followed: Followed) -> None:
+        choice, followed.chosen = followed.chosen, None
+        if choice is None:
+            return
+        name = choice.layout.partition("{")[0].strip("+") or ("learned" if choice.layout else "raw")
+        self._committer.decided(followed.key, "layout", f"{name}: {choice.evidence}")
+        self._journal.say(
+            "layout_chosen", source=followed.source, file=followed.path, layout=name, evidence=choice.evidence
+        )
 
     def _count_timeouts(self, followed: Followed, timeouts: int, now: float) -> None:
         followed.timeouts += timeouts
@@ -296,6 +313,15 @@ class Tailer:
         self._open.pop(followed.key, None)
         for chunk in followed.close_record():
             self.convert(followed, chunk)
+            if followed.reframe:
+                self._frame_anew(followed)
+                return
+
+    def _frame_anew(self, followed: Followed) -> None:
+        """Read what follows the last converted chunk once more: its layout has changed."""
+        self._open.pop(followed.key, None)
+        self.counters["bytes_read"] -= followed.frame_anew()
+        self.look_at(followed)
 
     def next_times(self) -> list[float]:
         """Return the monotonic instants at which something is due without an event."""
