@@ -1,5 +1,6 @@
-"""What the endpoint's store costs: `python -m tests.benchmarks.endpoint [EVENTS]` (1,000,000 by default).
+"""What the endpoint's store costs: `python -m tests.benchmarks.endpoint [EVENTS [DIRECTORY]]`.
 
+A million events by default; in a DIRECTORY that is given the store is kept, and only asked when it is there.
 Ingest in 1 MB requests, four at a time, on the real protocol's mapping; then
 the time until the index has caught up, the disk, and the latency of a reader's
 questions. Making the requests is not counted. Machines drift: compare runs of
@@ -46,8 +47,8 @@ def rss_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def ingest(store: Store, events: int, until_ms: int) -> int:
-    """Append all requests and print what it took; return the bytes of their events."""
+async def ingest(store: Store, events: int, until_ms: int) -> None:
+    """Append all requests and print what it took."""
     requests = made.requests(events, until_ms)
     raw = 0
     wall = cpu = 0.0
@@ -68,7 +69,6 @@ async def ingest(store: Store, events: int, until_ms: int) -> int:
         f"{cpu / events * 1e6:.2f} us CPU an event with the indexing beside it, RSS {rss_mb():.0f} MB",
         flush=True,
     )
-    return raw
 
 
 async def catch_up(store: Store) -> None:
@@ -87,8 +87,9 @@ async def catch_up(store: Store) -> None:
         )
 
 
-def disk(folder: Path, raw: int) -> None:
+def disk(store: Store, folder: Path) -> None:
     """Print what the files take."""
+    raw = store.stats()["raw_bytes"] or 0
     sizes = {kind: sum(path.stat().st_size for path in folder.glob(f"*.{kind}")) for kind in ("events", "index")}
     total = sum(sizes.values())
     print(
@@ -98,9 +99,10 @@ def disk(folder: Path, raw: int) -> None:
     )
 
 
-def questions(store: Store, events: int, until_ms: int) -> dict[str, Callable[[], Awaitable[object]]]:
+def questions(store: Store) -> dict[str, Callable[[], Awaitable[object]]]:
     """Return what a reader asks."""
-    start_ms = until_ms - events * made.STEP_MS - 2_000
+    numbers = store.stats()
+    start_ms, until_ms = int(numbers["oldest_ms"] or 0), int(numbers["newest_ms"] or 0)
     middle_ms = (start_ms + until_ms) // 2
 
     def page(wanted: Filter, **how: object) -> Callable[[], Awaitable[object]]:
@@ -133,10 +135,10 @@ def questions(store: Store, events: int, until_ms: int) -> dict[str, Callable[[]
     }
 
 
-async def ask(store: Store, events: int, until_ms: int) -> None:
+async def ask(store: Store) -> None:
     """Print how long each question takes."""
     print(f"\n| {'question':<40} | first ms | median ms of {ROUNDS} | RSS MB |\n|---|---|---|---|")
-    for name, question in questions(store, events, until_ms).items():
+    for name, question in questions(store).items():
         took = list[float]()
         for _ in range(ROUNDS):
             began = time.perf_counter()
@@ -145,23 +147,27 @@ async def ask(store: Store, events: int, until_ms: int) -> None:
         print(f"| {name:<40} | {took[0]:.0f} | {statistics.median(took):.0f} | {rss_mb():.0f} |", flush=True)
 
 
-async def main(events: int) -> None:
-    """Measure a store of *events* events."""
+async def main(events: int, folder: Path) -> None:
+    """Measure a store of *events* events in *folder*; one that is filled already is only asked."""
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, RSS at the start {rss_mb():.0f} MB")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "store"
-        until_ms = now_ms()
-        store = Store.open(folder, mapper=mapper, max_bytes=16 << 30, now_ms=now_ms)
-        raw = await ingest(store, events, until_ms)
-        await catch_up(store)
-        disk(folder, raw)
-        await ask(store, events, until_ms)
-        await store.close()
-        began = time.perf_counter()
-        store = Store.open(folder, mapper=mapper, max_bytes=16 << 30, now_ms=now_ms)
-        print(f"\nopened again in {(time.perf_counter() - began) * 1000:.0f} ms, RSS {rss_mb():.0f} MB")
-        await store.close()
+    store = Store.open(folder, mapper=mapper, max_bytes=16 << 30, now_ms=now_ms)
+    if not store.stats()["events"]:
+        await ingest(store, events, now_ms())
+    await catch_up(store)
+    disk(store, folder)
+    await ask(store)
+    await store.close()
+    began = time.perf_counter()
+    store = Store.open(folder, mapper=mapper, max_bytes=16 << 30, now_ms=now_ms)
+    print(f"\nopened again in {(time.perf_counter() - began) * 1000:.0f} ms, RSS {rss_mb():.0f} MB")
+    await store.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    with tempfile.TemporaryDirectory() as temporary:
+        asyncio.run(
+            main(
+                int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000,
+                Path(sys.argv[2] if len(sys.argv) > 2 else temporary) / "store",
+            )
+        )
