@@ -36,14 +36,18 @@ def test_an_event_appears_while_the_page_is_open(endpoint: EndpointProcess, open
     assert page.text("#list .row:not([hidden]) .row-level") == "INFO"
 
 
-def test_an_event_in_the_first_page_and_in_the_tail_is_shown_once(endpoint: EndpointProcess, open_page: Open) -> None:
-    endpoint.post([event("before")])
+def test_a_flood_leaves_the_page_small_and_every_event_reachable(endpoint: EndpointProcess, open_page: Open) -> None:
     page = open_page(endpoint.url)
     live(page)
 
-    endpoint.post([event("after")])
+    for first in range(0, 30_000, 5_000):
+        endpoint.post([event(f"drop {n}") for n in range(first, first + 5_000)])
 
-    page.wait_rows("after", "before")
+    page.wait(lambda: page.text("#matches") == "30,000 events", "all of them counted")
+    page.wait(lambda: page.rows()[:1] == ["drop 29999"], "the last one on top")
+    assert page.driver.execute_script("return document.querySelectorAll('#list .row').length") < 100
+    page.keys("G")
+    page.wait(lambda: page.rows()[-1:] == ["drop 0"], "the first one at the end")
 
 
 def test_paused_events_wait_and_come_in_on_resume(endpoint: EndpointProcess, open_page: Open) -> None:

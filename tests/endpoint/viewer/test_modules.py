@@ -65,3 +65,63 @@ def test_the_url_holds_all_of_the_state(link: str, shop: EndpointProcess, open_p
 @pytest.mark.parametrize("link", ["#range=never&sort=up&severity=LOUD&since=9&until=8&record=x", "#&&=", "#%zz"])
 def test_a_broken_link_shows_the_default(link: str, shop: EndpointProcess, open_page: Open) -> None:
     assert ask(open_page, shop, "state", "m.toHash(m.parseHash(a[0]))", link) == "#"
+
+
+# A server of the numbers from 0 to `size`, as pages; `fetches` counts them.
+SERVER = """
+let fetches = 0;
+const size = a[0];
+const fetchPage = async ({ order, cursor, limit }) => {
+  fetches += 1;
+  const from = Number(cursor ?? 0);
+  const to = Math.min(size, from + limit);
+  const number = at => order === 'newest' ? size - 1 - at : at;
+  return { events: Array.from({ length: to - from }, (_, i) => ({ id: String(number(from + i)) })),
+           next: to < size ? String(to) : null };
+};
+const until = async condition => { while (!condition()) await new Promise(done => setTimeout(done, 1)); };
+const stay = () => {};
+"""
+
+
+def test_an_event_in_the_first_page_and_in_the_tail_is_shown_once(shop: EndpointProcess, open_page: Open) -> None:
+    page = open_page(shop.url)
+
+    shown = page.run(f"""
+        const a = [2]; {SERVER}
+        const {{ Feed }} = await import('/viewer/feed.js');
+        const feed = new Feed({{ fetchPage, locate: null, onChange: stay, onShift: stay, onError: stay }});
+        feed.reset({{ order: 'newest', since: null, until: null }});
+        feed.want(0, 10);
+        await until(() => feed.at(0));
+        const added = feed.prepend([{{ id: '1' }}, {{ id: '2' }}]);
+        return [added, feed.length, feed.at(0).id, feed.at(1).id, feed.at(2).id];
+    """)
+
+    assert shown == [1, 3, "2", "1", "0"]
+
+
+def test_pages_far_away_are_let_go_and_come_back_the_same(shop: EndpointProcess, open_page: Open) -> None:
+    page = open_page(shop.url)
+
+    most, first, fetched = page.run(f"""
+        const a = [50000]; {SERVER}
+        const {{ PageTable, MAX_ROWS }} = await import('/viewer/pages.js');
+        const table = new PageTable({{ fetchPage, locate: null, onChange: stay, onShift: stay, onError: stay }});
+        table.reset({{ order: 'newest', since: null, until: null }});
+        let most = 0;
+        for (let at = 0; at < 50000; at += 400) {{
+          table.want(at, at + 40);
+          await until(() => table.at(at));
+          most = Math.max(most, table.held - MAX_ROWS);
+        }}
+        const before = fetches;
+        if (table.at(0)) return 'the first page is still held';
+        table.want(0, 40);
+        await until(() => table.at(0));
+        return [most, table.at(0).id, fetches - before];
+    """)  # type: ignore[misc]  # an answer of another kind fails as well
+
+    assert most <= 0
+    assert first == "49999"
+    assert fetched == 1
