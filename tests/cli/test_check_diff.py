@@ -76,6 +76,18 @@ def test_what_changes_is_named_by_its_line(
     assert result.return_value == 0
 
 
+def test_records_that_overlap_in_a_chain_are_one_change(log: Path, tmp_path: Path) -> None:
+    log.write_text("A\nB\nA\nB\nC\n")
+    one = config(tmp_path / "one.yaml", log, "  multiline: {start: '[AC]'}\n")
+    two = config(tmp_path / "two.yaml", log, "  multiline: {start: '[BC]'}\n")
+
+    found = json.loads(run("-c", one, "--diff", two, "--json", log).stdout)
+
+    assert found["changes"] == [
+        {"line": 1, "what": "boundary", "before": "lines 1-2, 3-4", "after": "lines 1, 2-3, 4"}
+    ]  # fmt: skip
+
+
 def test_another_zone_changes_every_time(log: Path, tmp_path: Path) -> None:
     one, two = config(tmp_path / "one.yaml", log, ""), tmp_path / "two.yaml"
     two.write_text(one.read_text().replace("timezone: UTC", "timezone: '+01:00'"))
