@@ -30,7 +30,8 @@ def _text(value: Value) -> str:
     text = str(value).encode("utf-8", "backslashreplace").decode("utf-8")
     if text and text.isprintable() and not set(text) & set(" \"'="):
         return text
-    return json.dumps(text, ensure_ascii=False)
+    # A file's name may hold what a terminal obeys, or takes for a line end.
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def to_stderr(text: str) -> None:

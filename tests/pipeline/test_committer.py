@@ -1,0 +1,193 @@
+"""Rounds of saving: everything that waits in one transaction, dead letters before the offsets that pass them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from shipper.adapters.dead_letters import DeadLetters
+from shipper.adapters.offsets import Life, OffsetStore
+from shipper.adapters.offsets_thread import OffsetThread
+from shipper.core.letters import DeadLetter
+from shipper.core.model import FileKey
+from shipper.pipeline import committer as module
+from shipper.pipeline.committer import Committer
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.state_commands import open_state
+
+ROOM = 1 << 20
+
+
+class File:
+    """A row whose offset moves."""
+
+    def __init__(self, file_id: int) -> None:
+        self.key = FileKey(file_id, 0)
+        self.offset = 0
+        self.durable: list[int] = []
+
+    def row(self, now_ms: int) -> Life:
+        return Life(
+            file_id=self.key.file_id, generation=0, source="a", path=f"/log/{self.key.file_id}.log", device=1,
+            inode=self.key.file_id, offset=self.offset, changed_ms=now_ms,
+        )  # fmt: skip
+
+    def saved(self, life: Life) -> None:
+        self.durable.append(life.offset)
+
+
+class Scene:
+    def __init__(self, thread: OffsetThread, letters: DeadLetters) -> None:
+        self.thread, self.letters = thread, letters
+        self.said: list[str] = []
+        self.committer = Committer(thread, Journal(self.said.append), lambda: 7)
+
+    async def offsets(self) -> dict[int, int]:
+        return {life.file_id: life.offset for life in await self.thread.run(OffsetStore.load)}
+
+
+@asynccontextmanager
+async def opened(state_dir: Path, max_bytes: int = ROOM) -> AsyncIterator[Scene]:
+    thread, letters = await open_state(state_dir, max_bytes, "stop", now_ms=0)
+    try:
+        yield Scene(thread, letters)
+    finally:
+        await thread.close()
+
+
+def play(state_dir: Path, story: Callable[[Scene], Awaitable[None]], max_bytes: int = ROOM) -> None:
+    async def run() -> None:
+        async with opened(state_dir, max_bytes) as scene:
+            await story(scene)
+
+    asyncio.run(run())
+
+
+def letter(start: int, text: str = "x") -> DeadLetter:
+    return DeadLetter(
+        at="2026-11-23T20:00:00.000Z", source="a", path="/log/1.log", file_id=1, generation=0, start=start,
+        end=start + 1, reason="rejected", event={"content": text},
+    )  # fmt: skip
+
+
+def test_what_has_changed_is_saved_in_one_round_and_told_so(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        first, second = File(1), File(2)
+        for file in (first, second, first):
+            file.offset += 10
+            scene.committer.changed(file)
+
+        assert await scene.committer.save()
+
+        assert await scene.offsets() == {1: 20, 2: 10}
+        assert (first.durable, second.durable) == ([20], [10])
+        assert scene.committer.rounds == 1
+
+    play(tmp_path, story)
+
+
+def test_a_round_with_nothing_to_save_writes_nothing(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        assert await scene.committer.save()
+        assert scene.committer.rounds == 0
+
+    play(tmp_path, story)
+
+
+def test_what_changes_during_a_round_is_saved_with_the_next(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        file.offset = 10
+        scene.committer.changed(file)
+        running = asyncio.ensure_future(scene.committer.save())
+        await asyncio.sleep(0)
+        file.offset = 20
+        scene.committer.changed(file)
+        await running
+        assert file.durable == [10]
+
+        await scene.committer.save()
+
+        assert file.durable == [10, 20]
+
+    play(tmp_path, story)
+
+
+def test_a_forgotten_row_is_gone_whatever_was_to_be_saved_of_it(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        scene.committer.changed(file)
+        await scene.committer.save()
+        scene.committer.changed(file)
+        scene.committer.forget(file.key)
+
+        await scene.committer.save()
+
+        assert await scene.offsets() == {}
+
+    play(tmp_path, story)
+
+
+def test_a_released_row_is_left_to_somebody_else(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        scene.committer.changed(file)
+        scene.committer.release(file.key)
+
+        await scene.committer.save()
+
+        assert await scene.offsets() == {}
+
+    play(tmp_path, story)
+
+
+def test_decisions_are_in_the_files_history(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.committer.decided(FileKey(1, 0), "start", "inode 5 is new")
+
+        await scene.committer.save()
+
+        history = await scene.thread.run(lambda store: store.decisions(1))
+        assert [(row.what, row.evidence, row.at_ms) for row in history] == [("start", "inode 5 is new", 7)]
+
+    play(tmp_path, story)
+
+
+def test_while_letters_have_no_room_no_offset_moves_and_nothing_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        file.offset = 100
+        saving = asyncio.ensure_future(scene.committer.run())
+        scene.committer.refused([letter(0, "y" * 3000)])
+        scene.committer.changed(file)
+        await until(lambda: file.durable == [100])
+        file.offset = 200
+        scene.committer.refused([letter(100, "z" * 3000)])
+        scene.committer.changed(file)
+        await until(lambda: len(scene.said) == 1)
+        assert "full" in str(scene.committer.failing)
+        assert await scene.offsets() == {1: 100}
+
+        await scene.thread.run(lambda _store: scene.letters.drop([letter(0).id]))
+        await until(lambda: file.durable == [100, 200])
+
+        assert scene.committer.failing is None
+        assert [row.start for row in scene.letters.list()] == [100]
+        assert [text.split()[0] for text in scene.said] == ["event=state_not_saved", "event=state_saved_again"]
+        saving.cancel()
+
+    play(tmp_path, story, max_bytes=5000)
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not reached():
+            await asyncio.sleep(0.005)
