@@ -27,7 +27,7 @@ from shipper.endpoint.protocol.limits import CLASSIC_PROFILES, Limits
 from shipper.endpoint.protocol.severity import level_of, status_of
 from shipper.endpoint.protocol.stamps import instant_of
 from shipper.endpoint.protocol.trim import Attributes, cut
-from shipper.endpoint.protocol.values import Json, attribute_of, text_of
+from shipper.endpoint.protocol.values import Json, text_of
 
 UNPARSED: Final = "unparsed_timestamp"
 WARNINGS: Final = "dt.ingest.warnings"
@@ -49,7 +49,7 @@ def map_event(event: Event, context: Context, limits: Limits) -> LogRecord:
     aliases, fits = (RAW_CONTENT, is_anything) if raw else (CONTENT, is_primitive)
     content_key = find(flat, spellings, aliases, fits)
 
-    attributes = Attributes(limits, classic=context.profile in CLASSIC_PROFILES)
+    attributes = Attributes(limits, classic=context.profile in CLASSIC_PROFILES, spaced=raw)
     stamp = None if stamp_key is None else flat[stamp_key]
     timestamp_ms, problem = settle(stamp, context.received_ms, limits)
     if problem == "future":
@@ -59,7 +59,7 @@ def map_event(event: Event, context: Context, limits: Limits) -> LogRecord:
         attributes.warn("content_trimmed")
     for key, value in flat.items():
         if value is not None and key not in (stamp_key, level_key, content_key):
-            attributes.add(key, attribute_of(value, spaced=raw))
+            attributes.add(key, value)
     if problem == "unparsed":
         attributes.add(UNPARSED, text_of(stamp))
     level = level_of(None if level_key is None else flat[level_key])

@@ -13,7 +13,7 @@ from typing import TypeVar
 from shipper.endpoint.model import AttributeValue
 from shipper.endpoint.protocol.flatten import Flat
 from shipper.endpoint.protocol.limits import Limits
-from shipper.endpoint.protocol.values import as_text
+from shipper.endpoint.protocol.values import Json, as_text, attribute_of
 
 _V = TypeVar("_V", bound=AttributeValue)
 
@@ -21,10 +21,14 @@ _V = TypeVar("_V", bound=AttributeValue)
 class Attributes:
     """Collects the attributes of one record in document order."""
 
-    def __init__(self, limits: Limits, *, classic: bool) -> None:
-        """Begin empty; *classic*: keys in lower case, every value text."""
+    def __init__(self, limits: Limits, *, classic: bool, spaced: bool) -> None:
+        """Begin empty; *classic*: lower-case keys, text values; *spaced*: JSON text as the raw model prints it."""
         self._limits = limits
         self._classic = classic
+        self._spaced = spaced
+        # In characters: of at most four bytes each.
+        self._short_key = -1 if classic else limits.key_bytes // 4
+        self._short_value = limits.value_bytes // 4
         self._flat: Flat[AttributeValue] = Flat()
         self._warnings: list[str] = []
 
@@ -33,11 +37,32 @@ class Attributes:
         if warning not in self._warnings:
             self._warnings.append(warning)
 
-    def add(self, key: str, value: AttributeValue) -> None:
+    def add(self, key: str, value: Json) -> None:
         """Add an attribute, trimmed, unless there are enough."""
-        if len(self._flat.values) >= self._limits.attributes:
+        values = self._flat.values
+        if len(values) >= self._limits.attributes:
             self.warn("attr_count_trimmed")
-            return
+        elif (
+            type(value) is str and len(value) <= self._short_value and len(key) <= self._short_key and key not in values
+        ):
+            values[key] = value
+        else:
+            self._trim(key, attribute_of(value, spaced=self._spaced))
+
+    def finish(self, common: Mapping[str, AttributeValue], warnings_key: str) -> dict[str, AttributeValue]:
+        """Return all attributes, with the *common* ones in place of any others of their names, and the warnings."""
+        attributes = self._flat.values
+        for key, value in common.items():
+            if attributes.pop(key, value) != value:
+                self.warn("common_attr_corrected")
+        if attributes.pop(warnings_key, None) is not None:
+            self.warn("common_attr_corrected")
+        attributes.update(common)
+        if self._warnings:
+            attributes[warnings_key] = list(self._warnings)
+        return attributes
+
+    def _trim(self, key: str, value: AttributeValue) -> None:
         if self._classic:
             value = as_text(value)
             if key != (key := key.lower()):
@@ -52,19 +77,6 @@ class Attributes:
             self._flat.put(key, [self._cut(item) for item in value])
         else:
             self._flat.put(key, self._cut(value))
-
-    def finish(self, common: Mapping[str, AttributeValue], warnings_key: str) -> dict[str, AttributeValue]:
-        """Return all attributes, with the *common* ones in place of any others of their names, and the warnings."""
-        attributes = self._flat.values
-        for key, value in common.items():
-            if attributes.pop(key, value) != value:
-                self.warn("common_attr_corrected")
-        if attributes.pop(warnings_key, None) is not None:
-            self.warn("common_attr_corrected")
-        attributes.update(common)
-        if self._warnings:
-            attributes[warnings_key] = list(self._warnings)
-        return attributes
 
     def _cut(self, value: _V) -> _V | str:
         if not isinstance(value, str):
