@@ -36,7 +36,7 @@ class Connection(web.RequestHandler):
     Attributes:
         busy: A request of it is being answered; the server sets it.
         has_said_all: It closed its half, waiting for an answer; there is no next request.
-        gone: Set when the connection has ended.
+        gone: Set when the client has closed its half, or the connection has ended: who streams without end stops.
     """
 
     __slots__ = ("_head_timer", "_patience", "_write_timer", "busy", "gone", "has_said_all")
@@ -79,6 +79,7 @@ class Connection(web.RequestHandler):
         is_idle = self._waiter is not None and not self._waiter.done()
         is_cut_short = self._current_request is not None and not self._current_request.content.is_eof()
         self.has_said_all = not (is_idle or is_cut_short)
+        self.gone.set()
         return self.has_said_all
 
     def pause_writing(self) -> None:

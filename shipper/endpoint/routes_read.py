@@ -16,13 +16,16 @@ from aiohttp import web
 
 from shipper.endpoint import answers
 from shipper.endpoint.figures import Figures
-from shipper.endpoint.model import AttributeValue, StoredRecord
+from shipper.endpoint.model import AttributeValue, Filter, Page, StoredRecord
 from shipper.endpoint.parameters import FILTERS, LATEST_MS, MOST_BUCKETS, MOST_EVENTS, BadParameter, Parameters
 from shipper.endpoint.protocol import rfc_3339
 from shipper.endpoint.refusals import Refusals
-from shipper.endpoint.store import BadCursor, Store
+from shipper.endpoint.store import BadCursor, Order, Store
 
 QUERY_SECONDS: Final = 30.0
+PAGE_BYTES: Final = 16 << 20
+_FIRST_EVENTS: Final = 8
+_EVENT_BYTES: Final = 1_024  # an event's other parts, about
 _MOST_QUERIES: Final = 4
 _DEFAULT_EVENTS: Final = 100
 _DEFAULT_BUCKETS: Final = 60
@@ -78,12 +81,28 @@ class ReadRoutes:
         """Answer a page of events."""
         asked = parameters_of(request, FILTERS | {"limit", "cursor", "order"})
         limit, order = asked.count("limit", _DEFAULT_EVENTS, MOST_EVENTS), asked.order()
-        question = self._store.query(asked.filter(), limit=limit, cursor=asked.cursor(), order=order)
         try:
-            page = await self._ask(question)
+            page = await self._page(asked.filter(), limit, asked.cursor(), order)
         except BadCursor as error:
             raise BadParameter("cursor", "is not one of ours, or of another question") from error
         return answers.json({"events": [view(stored) for stored in page.events], "next": page.next})
+
+    async def _page(self, wanted: Filter, limit: int, cursor: str | None, order: Order) -> Page:
+        """Return up to *limit* events, fewer when they are large: an event of 10 MB is allowed, a page of 1,000 is not.
+
+        The first few show how large these are.
+        """
+        page = Page([], cursor)
+        left_bytes = PAGE_BYTES
+        ask_for = min(limit, _FIRST_EVENTS)
+        while ask_for > 0:
+            question = self._store.query(wanted, limit=ask_for, cursor=page.next, order=order)
+            part = await self._ask(question)
+            page = Page(page.events + part.events, part.next)
+            largest = max((len(stored.record.content) for stored in part.events), default=0) + _EVENT_BYTES
+            left_bytes -= largest * len(part.events)
+            ask_for = 0 if part.next is None else min(limit - len(page.events), left_bytes // largest)
+        return page
 
     async def histogram(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer counts by status over time; the last day unless the question says otherwise."""

@@ -28,6 +28,7 @@ from shipper.endpoint.protocol.flatten import Event
 from shipper.endpoint.saying import say
 from shipper.endpoint.server import EndpointServer
 from shipper.endpoint.store import Store
+from shipper.errors import StateError
 
 _SPARE_DESCRIPTORS: Final = 200  # for the store, the forwarder and Python itself
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -47,6 +48,7 @@ def run(plan: Plan) -> None:
     """Serve until told to stop.
 
     Raises:
+        StateError: the disk failed.
         ShipperError: the port, the store or the forwarder cannot be used.
     """
     most_connections = _raise_descriptor_limit()
@@ -54,6 +56,11 @@ def run(plan: Plan) -> None:
     try:
         with _event_loop() as runner:
             runner.run(_serve(plan, sockets, most_connections))
+    except OSError as error:
+        # Of the store: a request met it first and got a 500.
+        raise StateError(
+            f"{plan.store}: {error.strerror or error}; mend the disk and start the endpoint again"
+        ) from error
     finally:
         for listener in sockets:
             listener.close()
