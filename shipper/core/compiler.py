@@ -93,7 +93,10 @@ class PatternLoop(EventLoop):
         wanted = {group: groups[group] for group in self._names if group in groups}
         used = sorted({*wanted.values(), *levels, *([stamp] if stamp else [])})
         out = []
-        if used:
+        count = extract.patterns[index].groups
+        if len(used) > 1 and 2 * len(used) > count:  # all of them cost less than some by number
+            out.append(f"{pad}{', '.join(f'g{i + 1}' for i in range(count))} = m.groups()")
+        elif used:
             out.append(f"{pad}{', '.join(f'g{i}' for i in used)} = m.group({', '.join(map(str, used))})")
         out += self.stamp(f"g{stamp}" if stamp else None, pad)
         out += self.severity(" or ".join([*(f"g{i}" for i in levels), "None"]) if levels else "None", pad)
