@@ -28,6 +28,7 @@ ALIKE = {
     ("kafka", "log4j"),
     ("mongodb", "winston_text"),
     ("uvicorn", "postgresql"),
+    ("vdsm", "python_logging"),
 }
 LONG = 10_000
 TURNS = 10  # the guard's timer counts in ticks of some milliseconds: ten matches of at most two milliseconds in 20
