@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final, TypeVar
 
 import msgspec
@@ -33,11 +34,17 @@ class _Misfit(ValueError):
 
 def decode(root: Node, as_type: type[T], problems: Problems, path: KeyPath = ()) -> T | None:
     """Return *root* as *as_type*, or None where a key without a default is missing or wrong."""
-    described = inspect.type_info(as_type)
+    described = _described(as_type)
     if not isinstance(described, inspect.StructType):
         raise TypeError(f"{as_type} is no struct")
     found = _Decoder(problems).struct(root, described, path)
     return found if isinstance(found, as_type) else None
+
+
+@cache
+def _described(as_type: type) -> inspect.Type:
+    # A hundred presets are of one type, and describing it takes longer than reading any of them.
+    return inspect.type_info(as_type)
 
 
 class _Decoder:
