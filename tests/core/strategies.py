@@ -179,6 +179,7 @@ def rules(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ..
         ),
         limits=draw(LIMITS),
         record_id=draw(st.integers(0, 9)) == 9,
+        ansi=draw(st.integers(0, 4)) == 4,
         too_old=draw(st.sampled_from(TooOld)),
     )
 
