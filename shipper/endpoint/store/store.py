@@ -34,7 +34,7 @@ from shipper.endpoint.store.writer import Writer
 
 DEFAULT_MAX_BYTES: Final = 2 << 30
 CACHE_BYTES: Final = 32 << 20
-_QUERY_THREADS: Final = 2
+QUERY_THREADS: Final = 2
 # A client that sends its next request within this is one to step aside for.
 _BUSY_MS: Final = 100
 
@@ -55,7 +55,7 @@ class Store:
         self._position = position
         self._backlog: StoreBacklog | None = None
         self._cache = Cache(CACHE_BYTES)
-        self._queries = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="store-query")
+        self._queries = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="store-query")
         self._writer = Writer(shelf, self._may_go, now_ms, self._committed)
         self._tail = Tail(mapper, self._pace)
         self._appended_events = self._appended_bytes = 0

@@ -10,6 +10,7 @@ import pytest
 
 from shipper.endpoint.model import Context, Filter, LogRecord
 from shipper.endpoint.store import BadCursor
+from shipper.endpoint.store.store import QUERY_THREADS
 from tests.endpoint.store.made import accepted, contents, indexed, mapper, numbered, opened, until
 
 BLOCKS = 40
@@ -128,14 +129,17 @@ async def test_a_query_that_nobody_waits_for_ends(tmp_path: Path) -> None:
 
     async with opened(tmp_path, mapper=slow) as store:
         await store.append(numbered(0, 5_000))
-        query = asyncio.create_task(store.query(Filter(text="nothing")))
-        await until(lambda: mapped > 0)
-        query.cancel()
-        await asyncio.wait([query])
+        queries = [asyncio.create_task(store.query(Filter(text="nothing"))) for _ in range(QUERY_THREADS)]
+        await until(lambda: mapped == QUERY_THREADS)
+        for query in queries:
+            query.cancel()
+        await asyncio.wait(queries)
         may_go.set()
+        # Needs a thread, but no event.
+        await store.histogram(Filter(), since_ms=-10, until_ms=-5, buckets=1)
 
-    assert query.cancelled()
-    assert mapped < 100
+        assert all(query.cancelled() for query in queries)
+        assert mapped < 100
 
 
 @pytest.mark.parametrize("text", ["", "x", "n1", "n1.2.3", "n1.2\n", "o1.2", "n" + "9" * 30 + ".1"])
