@@ -21,6 +21,9 @@ _LEAST_BITS: Final = 1 << 12
 _MOST_BITS: Final = 1 << 18
 _BITS_A_PIECE: Final = 6
 _SECOND_SEED: Final = 0x9E3779B9
+# A checksum is linear: runs of digits would share a small part of its values. This spreads them.
+_SPREAD: Final = 0x9E3779B1
+_SPREAD_SHIFT: Final = 13
 
 
 def grams_of(words: Collection[str]) -> set[bytes]:
@@ -43,7 +46,7 @@ def pair_hash(key: str, text: str) -> int:
 
 def bits_of_pair(pair: int) -> tuple[int, int]:
     """Return the two bits, before they are cut to a bitmap's length, of a `pair_hash`."""
-    return pair >> 32, pair & 0xFFFFFFFF
+    return (pair >> 32) * _SPREAD >> _SPREAD_SHIFT, (pair & 0xFFFFFFFF) * _SPREAD >> _SPREAD_SHIFT
 
 
 def bitmap_of(words: Collection[str], pairs: Collection[int]) -> bytes:
@@ -55,18 +58,18 @@ def bitmap_of(words: Collection[str], pairs: Collection[int]) -> bytes:
     mask = size - 1
     bitmap = bytearray(size // 8)
     for crc in map(zlib.crc32, grams):
-        bit = crc & mask
+        bit = (crc * _SPREAD >> _SPREAD_SHIFT) & mask
         bitmap[bit >> 3] |= 1 << (bit & 7)
     for pair in pairs:
-        for crc in bits_of_pair(pair):
-            bit = crc & mask
+        for wide in bits_of_pair(pair):
+            bit = wide & mask
             bitmap[bit >> 3] |= 1 << (bit & 7)
     return bytes(bitmap)
 
 
 def bits_asked(words: Iterable[str], pairs: Iterable[int]) -> list[int]:
     """Return the bits that a block must have to hold all these words and attributes."""
-    bits = [zlib.crc32(gram) for gram in grams_of(list(words))]
+    bits = [zlib.crc32(gram) * _SPREAD >> _SPREAD_SHIFT for gram in grams_of(list(words))]
     for pair in pairs:
         bits += bits_of_pair(pair)
     return bits

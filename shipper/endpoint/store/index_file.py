@@ -25,7 +25,7 @@ from shipper.endpoint.store.index import Built, Columns, Group, pack, unpack
 from shipper.endpoint.store.segment import Block
 
 SUFFIX: Final = ".index"
-_MAGIC: Final = b"SXv1"
+_MAGIC: Final = b"SXv2"
 _HEAD: Final = struct.Struct("<4sQIqqIIIIII")
 _CRC: Final = struct.Struct("<I")
 _HEAD_BYTES: Final = _HEAD.size + _CRC.size
@@ -144,7 +144,11 @@ class IndexFile:
         file_size = os.fstat(self._descriptor.number).st_size
         while self.size < file_size:
             start = self._descriptor.read(self.size, _HEAD_BYTES)
-            if len(start) < _HEAD_BYTES or _CRC.unpack_from(start, _HEAD.size)[0] != zlib.crc32(start[: _HEAD.size]):
+            if (
+                len(start) < _HEAD_BYTES
+                or not start.startswith(_MAGIC)
+                or _CRC.unpack_from(start, _HEAD.size)[0] != zlib.crc32(start[: _HEAD.size])
+            ):
                 break
             length, crc, bitmap_length, _, columns_length, _ = _HEAD.unpack_from(start)[5:]
             if self.size + _HEAD_BYTES + length + bitmap_length + columns_length > file_size:

@@ -99,12 +99,12 @@ class Reader:
             return
         rows = self._rows(columns, wanted, block.first_id, after, newest_first=newest_first)
         self._pace.step()
-        if not rows:
-            return
-        events = self._events(block, columns.starts)
+        events = self._events(block, columns.starts) if rows else None
         if events is None:
             return
         likely = self._likely(events, columns) if self._matcher.needs_content else None
+        if likely is not None and not likely:
+            return
         rows.sort(reverse=newest_first)
         for timestamp_ms, position in rows:
             if likely is not None and position not in likely:
