@@ -188,11 +188,14 @@ class Segment:
         with self._lock:
             place = next((place for place, other in enumerate(self.blocks) if other.offset == block.offset), None)
             if place is not None:  # else another thread has met the damage as well
-                self.blocks[place : place + 1] = self._sound_frames(self.blocks[place])
+                sound, damage = self._sound_frames(self.blocks[place])
+                self.blocks[place : place + 1] = sound
+                # Last: a query that sees the damage counted must see the sound blocks too.
+                self.damage += damage
 
-    def _sound_frames(self, block: Block) -> list[Block]:
+    def _sound_frames(self, block: Block) -> tuple[list[Block], list[Damage]]:
         data = self.descriptor.read(block.offset, block.length)
-        sound = list[Block]()
+        sound, damage = list[Block](), list[Damage]()
         at = 0
         while at < len(data):
             head = read_head(data, at)
@@ -202,10 +205,10 @@ class Segment:
                 continue
             next_at = find_head(data, at + 1) if head is None else at + head.length
             length = min(next_at if next_at >= 0 else len(data), len(data)) - at
-            self.damage.append(Damage(self.path, block.offset + at, length))
-            say_damage(self.damage[-1])
+            damage.append(Damage(self.path, block.offset + at, length))
+            say_damage(damage[-1])
             at += length
-        return sound
+        return sound, damage
 
     def _block(self, head: Head, offset: int) -> Block:
         place = (offset, head.length, head.raw, head.first_id, head.events, head.oldest_ms, head.newest_ms)
