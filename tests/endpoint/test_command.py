@@ -274,3 +274,13 @@ def test_what_waits_for_the_tenant_is_shown(start: Start, tmp_path: Path) -> Non
         assert endpoint.stats()["waiting"] == 7
         assert endpoint.stats()["forwarded"] == 0
         assert b"shipper_endpoint_forwarder_events_waiting 7.0" in endpoint.request("GET", "/metrics").body
+
+
+def test_ipv6_alone_can_be_asked_for(start: Start) -> None:
+    endpoint = start("--host", "::1")
+
+    assert endpoint.ready_line == f"event=endpoint_ready url=http://[::1]:{endpoint.port}/"
+    assert is_refused(endpoint.port)
+    with endpoint.connect("::1") as raw:
+        raw.sendall(f"GET /livez HTTP/1.1\r\nHost: [::1]:{endpoint.port}\r\nConnection: close\r\n\r\n".encode())
+        assert read_to_end(raw).startswith(b"HTTP/1.1 200 ")
