@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "shipper.endpoint"]
 START_SECONDS = 30.0
 COMMAND_SECONDS = 60.0
+INGEST = "/v2/logs/ingest"
 ANSWER_SECONDS = 20.0
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -124,6 +125,11 @@ class EndpointProcess:
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
             return stdout.readline().decode().strip() if selector.select(START_SECONDS) else ""
+
+
+def head(endpoint: EndpointProcess, *lines: str, start: str = f"POST {INGEST} HTTP/1.1") -> bytes:
+    """Return the head of a raw request; by default of an ingest request."""
+    return "\r\n".join([start, f"Host: localhost:{endpoint.port}", *lines, "", ""]).encode()
 
 
 def read_to_end(raw: socket.socket) -> bytes:

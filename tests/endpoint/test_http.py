@@ -12,14 +12,9 @@ from collections.abc import Mapping
 import pytest
 
 from tests.endpoint.conftest import Start
-from tests.endpoint.endpoint_process import JSON, EndpointProcess, eventually, read_to_end, read_until
+from tests.endpoint.endpoint_process import INGEST, JSON, EndpointProcess, eventually, head, read_to_end, read_until
 
-INGEST = "/v2/logs/ingest"
 MIB = 1024 * 1024
-
-
-def head(endpoint: EndpointProcess, *lines: str, start: str = f"POST {INGEST} HTTP/1.1") -> bytes:
-    return "\r\n".join([start, f"Host: localhost:{endpoint.port}", *lines, "", ""]).encode()
 
 
 def post(body: str, *lines: str) -> tuple[str, ...]:
@@ -245,71 +240,6 @@ def test_bytes_that_are_no_text_in_headers_and_query_are_kept_as_replacements(en
     assert endpoint.exchange(text.encode("utf-8", "surrogateescape")).startswith(b"HTTP/1.1 204 ")
     [event] = endpoint.events(q="odd bytes")
     assert event["attributes"]["a"] == "\ufffd"  # type: ignore[index]
-
-
-def test_slow_clients_are_cut_off_while_others_are_served(start: Start) -> None:
-    patience = ("--read-timeout", "500ms", "--body-timeout", "1500ms", "--idle-timeout", "700ms")
-    endpoint = start(*patience)
-    started = time.monotonic()
-    with endpoint.connect() as idle, endpoint.connect() as in_head, endpoint.connect() as in_body:
-        in_head.sendall(f"POST {INGEST} HTTP/1.1\r\nHost: local".encode())
-        in_body.sendall(head(endpoint, "Content-Type: application/json", "Content-Length: 100") + b'{"con')
-        assert endpoint.ingest({"content": "not slow"}).status == 204
-
-        assert read_to_end(in_head).startswith(b"HTTP/1.1 408 ")
-        assert read_to_end(in_body).startswith(b"HTTP/1.1 408 ")
-        assert read_to_end(idle) == b""
-    with endpoint.connect() as trickle:
-        trickle.sendall(head(endpoint, "Content-Type: application/json", "Content-Length: 100000"))
-        assert trickle_until_refused(trickle).startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - started < 15
-    assert endpoint.stop() == 0
-
-
-def trickle_until_refused(raw: socket.socket) -> bytes:
-    """Send a byte now and then, never silent for long, until something is answered."""
-    raw.settimeout(0.1)
-    for _ in range(200):
-        raw.sendall(b" ")
-        try:
-            return raw.recv(65_536)
-        except TimeoutError:
-            continue
-    raise AssertionError("a trickle was read for ever")
-
-
-def test_a_thousand_idle_connections_do_not_stop_ingest(start: Start) -> None:
-    endpoint = start()
-    connections = [endpoint.connect() for _ in range(1_000)]
-    for raw in connections[::2]:
-        raw.sendall(b"POST /v2/logs/ingest HTTP/1.1\r\n")  # half of them have begun a head
-
-    statuses = {endpoint.ingest({"content": f"beside {number}"}).status for number in range(50)}
-
-    assert statuses == {204}
-    assert len(endpoint.events(q="beside")) == 50
-    for raw in connections:
-        raw.close()
-    assert endpoint.stop() == 0
-
-
-@pytest.mark.parametrize(
-    ("option", "events", "statuses"),
-    [
-        pytest.param("--requests-per-minute", 1, [204, 204, 429], id="requests"),
-        pytest.param("--events-per-minute", 2, [204, 429, 429], id="events"),
-    ],
-)
-def test_a_limit_a_minute_answers_429_and_says_when(
-    start: Start, option: str, events: int, statuses: list[int]
-) -> None:
-    endpoint = start(option, "2")
-    replies = [endpoint.ingest(*[{"content": "x"}] * events) for _ in statuses]
-
-    assert [reply.status for reply in replies] == statuses
-    assert int(replies[-1].headers["Retry-After"]) > 0
-    assert len(endpoint.events()) == events * statuses.count(204)
-    assert endpoint.stop() == 0
 
 
 def test_a_client_that_closes_its_half_gets_its_answer(endpoint: EndpointProcess) -> None:
