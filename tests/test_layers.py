@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "pipeline": {"pipeline", "adapters", "config", "core", "errors"},
     "cli": {"cli", "pipeline", "adapters", "config", "core", "endpoint", "errors"},
     "formats": set[str](),
+    "__main__": {"cli"},
 }
 IMPURE = {
     "os", "io", "socket", "threading", "asyncio", "time", "logging", "random", "subprocess", "pathlib",

@@ -187,9 +187,8 @@ def idle(folder: Path, source: Mapping[str, str], *, files: int = 1000, seconds:
         time.sleep(seconds)
         share = (cpu_of(agent.pid) - before) / seconds * 100
         rss = peak_rss_mb(agent.pid)
-        print(
-            f"idle, {files} files, {'pattern' if source else 'format: auto'}: {share:.2f} % of a core, peak RSS {rss:.0f} MB"
-        )
+        rule = "pattern" if source else "format: auto"
+        print(f"idle, {files} files, {rule}: {share:.2f} % of a core, peak RSS {rss:.0f} MB")
         agent.terminate()
         agent.wait()
 
