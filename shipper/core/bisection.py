@@ -104,11 +104,15 @@ class Bisection:
             raise ValueError("no range is on its way")
         self.requests += 1
         if outcome is Outcome.PASSED:
+            unsure = [] if self.passed else self.failed
             self.passed.append(part)
             self._singles_in_a_row = 0
             if self._todo and self._todo[-1].twin == part and not self._by_size:
                 # The two halves together were refused and this one passed: the other need not be asked as a whole.
                 self._todo[-1] = self._todo[-1]._replace(known_bad=True)
+            if unsure:  # refused while nothing had passed yet: it may have been the endpoint, so they are asked again
+                self.failed = []
+                self._todo += [_Task(Range(event, event + 1), False) for event in reversed(unsure)]
         elif part.high - part.low == 1:
             self._witness_failed = self._suspicious
             self.failed.append(part.low)

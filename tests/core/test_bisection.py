@@ -127,3 +127,16 @@ def test_an_answer_that_nobody_waits_for_is_an_error() -> None:
 
     with pytest.raises(ValueError, match="on its way"):
         bisection.report(Outcome.PASSED)
+
+
+@given(events=st.integers(1, 300), refusals=st.integers(0, 70))
+def test_an_endpoint_that_recovers_on_the_way_condemns_no_event(events: int, refusals: int) -> None:
+    """What was refused while nothing had passed is asked again once something has."""
+    bisection = Bisection([Range(0, events)], known_bad=True)
+    asked = 0
+
+    while bisection.next() is not None:
+        asked += 1
+        bisection.report(Outcome.FAILED if asked <= refusals else Outcome.PASSED)
+
+    assert bisection.failed == [] or bisection.refuses_everything or not bisection.passed
