@@ -129,10 +129,10 @@ def test_an_answer_that_nobody_waits_for_is_an_error() -> None:
         bisection.report(Outcome.PASSED)
 
 
-@given(events=st.integers(1, 300), refusals=st.integers(0, 70))
-def test_an_endpoint_that_recovers_on_the_way_condemns_no_event(events: int, refusals: int) -> None:
+@given(size=integers(1, 300), refusals=integers(0, 70))
+def test_an_endpoint_that_recovers_on_the_way_condemns_no_event(size: int, refusals: int) -> None:
     """What was refused while nothing had passed is asked again once something has."""
-    bisection = Bisection([Range(0, events)], known_bad=True)
+    bisection = Bisection([Range(0, size)], known_bad=True)
     asked = 0
 
     while bisection.next() is not None:
