@@ -88,6 +88,7 @@ class Census:
         decisions = decide(known, scan.seen, answers, self._waited)
         await self._carry_out(decisions, now_ms)
         tailer.suspects.clear()
+        tailer.close_idle()
         self._say_skipped(scan)
         self.last = scan
         self.scans += 1
@@ -208,7 +209,8 @@ class Census:
         """Begin a new generation at 0; the old one waits for a copy that holds its rest."""
         index = self._by_name[followed.source]
         generation = 1 + max(key.generation for key in self._tailer.followed if key.file_id == followed.key.file_id)
-        self._tailer.close_record(followed)
+        # An open line is not closed here: its rest may stand in the copy. Quiet closes it where no copy is found.
+        followed.at_end = True
         followed.state = LifeState.ORPHAN
         self._unname(followed)
         if followed.file is not None:
@@ -295,8 +297,6 @@ class Census:
                 self._forget_orphan(followed, now_ms)
                 continue
             if not followed.finished:
-                if followed.at_end and followed.open_bytes:
-                    self._tailer.close_record(followed)
                 self._quiet[followed.key] = 0
                 continue
             scans = self._quiet[followed.key] = self._quiet.get(followed.key, 0) + 1
