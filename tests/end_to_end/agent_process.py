@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import signal
 import subprocess
@@ -41,6 +42,12 @@ class AgentProcess:
                 [sys.executable, "-m", "shipper", "run", "-c", str(config), *arguments],
                 stdout=log, stderr=log, cwd=Path(__file__).parents[2],
             )  # fmt: skip
+        atexit.register(self._abandon)  # a test that failed half-way must not leave it running
+
+    def _abandon(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
     def kill(self) -> None:
         """Take the process away, as a power cut would."""
