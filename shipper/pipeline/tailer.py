@@ -148,13 +148,16 @@ class Tailer:
             await self._take(followed, turn)
 
     def _hold_open(self, followed: Followed) -> None:
-        """Open the file, and close the one that was read longest ago of those that are wholly safe."""
+        """Open the file where it is not."""
         self._held.pop(followed.key, None)
         self._held[followed.key] = followed
-        if followed.file is not None:
-            return
-        followed.file = OpenFile.open(followed.path, followed.device, followed.inode)
-        for idle in list(self._held.values())[: -self._open_files] if len(self._held) > self._open_files else []:
+        if followed.file is None:
+            followed.file = OpenFile.open(followed.path, followed.device, followed.inode)
+            self.close_idle()
+
+    def close_idle(self) -> None:
+        """Of more open files than wanted, close those that were read longest ago and are wholly safe."""
+        for idle in list(self._held.values())[: max(len(self._held) - self._open_files, 0)]:
             if idle.live and idle.finished and idle.file is not None and idle.ahead is None:
                 idle.file.close()
                 idle.file = None
