@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipper.core.chunk_stamps import ChunkStamps, StampCache, ms_of
@@ -34,6 +34,11 @@ FORMATS = st.sampled_from(
         st.integers(0, 25), st.sampled_from([NEAR_MS, NEAR_MS + 60_000, NEAR_MS - 40 * 86_400_000])
     ),
 )
+@example(
+    formats=(), zone="", borders={}, texts=["2026-11-23T19:59:58.1", "2026-11-23T19:59:58.1234567891",
+    "2026-11-23T19:59:58,5"]
+)  # fmt: skip
+@example(formats=("epoch_ms",), zone="", borders={}, texts=["1795463998250", "1795463999999", "1795463998250"])
 def test_the_cache_is_never_visible(
     formats: tuple[str, ...], zone: str, texts: list[str], borders: dict[int, int]
 ) -> None:
