@@ -173,6 +173,8 @@ class Viewer {
   }
 
   showBuckets() {
+    // An answer again; rows that could not be loaded are asked for at the next paint.
+    if (this.reader.counted) $("#failure").hidden = true;
     this.histogram.show(this.reader.buckets, this.settings.utc);
     this.filters.showCounts(this.reader.buckets);
   }

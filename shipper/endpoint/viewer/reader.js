@@ -34,16 +34,17 @@ export class Reader {
     this.closeTail();
     clearTimeout(this.countTimer);
     this.countTimer = 0;
-    Object.assign(this, { state, pairs: filterPairs(state), window: span(state, Date.now()), pending: [], missed: false, buckets: [] });
+    Object.assign(this, { state, pairs: filterPairs(state), window: span(state, Date.now()), pending: [], missed: false, buckets: [], counted: false });
     this.order = state.sort === "oldest" ? "oldest" : "newest";
     this.tailState = "off";
     this.feed.reset({ order: this.order, ...this.window });
     this.missed = document.hidden; // opened behind another tab: it begins when it is seen
     if (canBeLive(state) && !document.hidden) this.openTail();
     this.on.onTail();
-    this.guard(this.count(true));
+    // Rows first: counting may take longer, and the endpoint answers few questions at a time.
     if (state.sort.startsWith("original")) this.guard(this.loadSorted());
     else this.feed.want(0, 1);
+    this.guard(this.count());
   }
 
   async guard(work) {
@@ -55,11 +56,22 @@ export class Reader {
     }
   }
 
+  // Counting a large store whose index is not ready can fail for its time limit: it is tried again, rows do not wait.
+  async count() {
+    const { signal } = this.abort;
+    try {
+      await this.countNow();
+    } catch (error) {
+      if (!signal.aborted) this.countSoon();
+      throw error;
+    }
+  }
+
   fetchPage(page, signal) {
     return api.events({ pairs: this.pairs, ...page }, signal);
   }
 
-  async count(first = false) {
+  async countNow() {
     const { signal } = this.abort;
     const now = Date.now();
     const { since, until } = span(this.state, now);
@@ -69,7 +81,8 @@ export class Reader {
     const buckets = await api.histogram(query, signal);
     if (signal.aborted) return;
     this.buckets = buckets;
-    if (first) this.feed.table.expected = this.matches;
+    if (!this.counted) this.feed.table.expected = this.matches;
+    this.counted = true;
     this.on.onBuckets();
     this.on.onRows();
   }
