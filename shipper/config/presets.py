@@ -80,25 +80,19 @@ def load_presets(extra_dirs: Sequence[Path] = ()) -> dict[str, Preset]:
         for path in sorted(folder.glob("*.yaml")):
             problems = Problems(str(path))
             files.append(problems)
-            found.append(_read(path, problems))
+            found.append(read_preset(path, problems))
     raise_any(*files)
     presets.update((preset.name, preset) for preset in found if preset is not None)
     return presets
 
 
-@cache
-def _built_in() -> dict[str, Preset]:
-    presets = {}
-    for path in sorted(file for folder in shipper.formats.__path__ for file in Path(folder).glob("*.yaml")):
-        problems = Problems(f"formats/{path.name}")
-        preset = _read(path, problems)
-        raise_any(problems)
-        if preset is not None:
-            presets[preset.name] = preset
-    return presets
+def built_in_files() -> list[Path]:
+    """Return the files of the built-in presets."""
+    return sorted(file for folder in shipper.formats.__path__ for file in Path(folder).glob("*.yaml"))
 
 
-def _read(path: Path, problems: Problems) -> Preset | None:
+def read_preset(path: Path, problems: Problems) -> Preset | None:
+    """Return the preset in *path*, with all that is wrong with it noted in *problems*."""
     try:
         root = parse(path.read_text(encoding="utf-8"), problems)
     except (OSError, UnicodeDecodeError) as error:
@@ -110,6 +104,20 @@ def _read(path: Path, problems: Problems) -> Preset | None:
     if preset is not None:
         _check(preset, Place(problems, root))
     return preset
+
+
+@cache
+def _built_in() -> dict[str, Preset]:
+    """Read what the tests of the formats have checked: no pattern is compiled here before it is used."""
+    presets = {}
+    for path in built_in_files():
+        problems = Problems(f"formats/{path.name}")
+        root = parse(path.read_text(encoding="utf-8").partition("\nsamples:")[0] + "\n", problems)
+        preset = decode(root, Preset, problems) if root is not None else None
+        raise_any(problems)
+        if preset is not None:
+            presets[preset.name] = preset
+    return presets
 
 
 def _without_samples(root: Node) -> Node:
