@@ -44,6 +44,7 @@ from shipper.pipeline.totals import Totals, total
 
 DRAIN_SECONDS: Final = 10.0
 BACKUP_SECONDS: Final = 600.0
+BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
 T = TypeVar("T")
 
 
@@ -86,7 +87,7 @@ class Agent:
         self._sender = self._make_sender()
         self._tailer = Tailer(
             self._sender, self._committer, self._guard, journal, Clock(wall_clock_ms, time.monotonic),
-            budget_bytes=config.limits.memory_bytes // 2, open_files=config.limits.open_files,
+            budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
         )  # fmt: skip
         presets = load_presets(config.preset_dirs)
         host = socket.gethostname()
