@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from shipper.adapters.discovery_content import look_into
+from shipper.config import Source
 from shipper.core.evidence import Seen
 from shipper.core.patterns import Excludes, PathPattern, compile_patterns
 from shipper.core.rotation_names import COMPRESSED, base_of, live_names
@@ -40,6 +41,18 @@ class Wanted(NamedTuple):
     binary: bool = False
     ignore_older_ns: int | None = None
     wide: bool = False
+
+
+def wanted_by(source: Source) -> Wanted:
+    """Return what *source* asks for."""
+    older = source.ignore_older_seconds
+    return Wanted(
+        source.paths,
+        source.exclude,
+        source.binary == "always",
+        None if older is None else int(older * 1e9),
+        source.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")),
+    )
 
 
 class Scan(msgspec.Struct):

@@ -106,6 +106,15 @@ class OpenFile:
             self._descriptor = -1
 
 
+def inode_of(path: str) -> tuple[int, int] | None:
+    """Return device and inode of what *path* leads to; None where that is nothing we can see."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def answer(question: Question) -> Answer | None:
     """Read the bytes that a question asks for; None where that is not possible just now."""
     try:

@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shipper.adapters.discovery import Discovery, Scan, Wanted
+from shipper.adapters.discovery import Discovery, Scan, wanted_by
 from shipper.cli.check_report import Finding, Overlap, PatternReport, Skipped
 from shipper.config import Config, Source
 from shipper.core.patterns import compile_patterns
@@ -35,7 +35,7 @@ class Files(NamedTuple):
 
 def look_for_files(config: Config, now_ns: int) -> Files:
     """Look at every directory that a source names, as the agent does."""
-    wanted = [_wanted(source) for source in config.sources]
+    wanted = [wanted_by(source) for source in config.sources]
     own = [str(config.state_dir)]
     together = Discovery(wanted, own).scan(now_ns=now_ns)
     alone = [Discovery([one], own).scan(now_ns=now_ns) for one in wanted]
@@ -49,13 +49,6 @@ def look_for_files(config: Config, now_ns: int) -> Files:
         [_of_source(source, scan, own) for source, scan, own in zip(config.sources, alone, owned, strict=True)],
         overlaps,
     )
-
-
-def _wanted(source: Source) -> Wanted:
-    older = source.ignore_older_seconds
-    return Wanted(
-        source.paths, source.exclude, source.binary == "always", None if older is None else int(older * 1e9)
-    )  # fmt: skip
 
 
 def _of_source(source: Source, scan: Scan, owned: int) -> SourceFiles:

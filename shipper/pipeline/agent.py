@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 
 from shipper.adapters.control import ControlServer, Handler
 from shipper.adapters.dead_letters import DeadLetters
-from shipper.adapters.discovery import Discovery, Wanted
+from shipper.adapters.discovery import Discovery, wanted_by
 from shipper.adapters.http_output import HttpOutput
 from shipper.adapters.offsets import OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
@@ -159,16 +159,7 @@ class Agent:
         self._tailer.settled(portion, settlement)  # made after the sender, which it needs
 
     def _discovery(self) -> Discovery:
-        wanted = [
-            Wanted(
-                source.paths,
-                source.exclude,
-                source.binary == "always",
-                None if source.ignore_older_seconds is None else int(source.ignore_older_seconds * 1e9),
-                source.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")),
-            )
-            for source in self._config.sources
-        ]
+        wanted = [wanted_by(source) for source in self._config.sources]
         return Discovery(wanted, own=[str(self._config.state_dir)])
 
     def _handlers(self) -> dict[str, Handler]:
@@ -249,6 +240,11 @@ class Agent:
         target = self._census.scans + scans
         while self._census.scans < target:
             await asyncio.sleep(0.01)
+
+    @property
+    def scans(self) -> int:
+        """Scans since the start."""
+        return self._census.scans
 
     def totals(self) -> Totals:
         """Return what became of every record since the start."""

@@ -6,7 +6,9 @@ import asyncio
 import time
 from typing import Final
 
+from shipper.adapters.files import inode_of
 from shipper.adapters.watch import Watcher
+from shipper.core.model import FileKey
 from shipper.pipeline.census import Census
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.tailer import Tailer
@@ -15,6 +17,8 @@ STRETCH: Final = 6
 CANARY_SECONDS: Final = 60.0
 QUICKEST_SCAN_SECONDS: Final = 0.05
 SCAN_SHARE: Final = 10
+MOST_STRANGERS: Final = 10_000
+NOBODY: Final = FileKey(0, 0)
 
 
 class Following:
@@ -39,6 +43,9 @@ class Following:
         self._wanted = True
         self._next_canary = 0.0
         self._proved = False
+        self._aliases: dict[str, FileKey] = {}
+        self._strangers: set[str] = set()
+        self._unknown: set[str] = set()
         self.stopping = False
 
     def scan_soon(self) -> None:
@@ -88,11 +95,15 @@ class Following:
             return
         changed, structure = watcher.take()
         for path in changed:
-            followed = self._tailer.by_path.get(path)
+            followed = self._tailer.by_path.get(path) or self._tailer.followed.get(self._aliases.get(path, NOBODY))
             if followed is not None:
                 self._tailer.look_at(followed)
-            elif path not in self._census.last.skipped:
-                self._wanted = True  # a file reached under another name, or one we do not know
+            elif path not in self._strangers and path not in self._census.last.skipped:
+                self._unknown.add(path)
+                self._wanted = True
+        if structure:
+            self._aliases.clear()
+            self._strangers.clear()
         self._wanted = self._wanted or structure
         now = time.monotonic()
         if now >= self._next_canary:
@@ -111,6 +122,8 @@ class Following:
         scan = await self._census.scan()
         self._scanned_at = time.monotonic()
         self._took = self._scanned_at - now
+        if self._unknown:
+            await self._identify()
         watcher = self._watcher
         healthy = False
         if watcher is not None:
@@ -120,6 +133,23 @@ class Following:
                 self._journal.once("directory_polled", directory, directory=directory, reason=reason)
             healthy = watcher.trusted
         self._next_scan = self._scanned_at + self._scan_seconds * (STRETCH if healthy else 1)
+
+    async def _identify(self) -> None:
+        """Find out whose events came under names that no pattern matches: a followed file's other name, or nobody's.
+
+        Without this, a busy neighbour of a followed file would keep us scanning.
+        """
+        unknown, self._unknown = self._unknown, set()
+        if len(self._strangers) + len(unknown) > MOST_STRANGERS:
+            self._strangers.clear()
+        inodes = await asyncio.to_thread(lambda: {path: inode_of(path) for path in unknown})
+        by_inode = {(one.device, one.inode): one.key for one in self._tailer.followed.values() if one.live}
+        for path, inode in inodes.items():
+            key = by_inode.get(inode) if inode is not None else None
+            if key is not None:
+                self._aliases[path] = key
+            else:
+                self._strangers.add(path)
 
     async def _rest(self) -> None:
         """Wait for news, the next scan, or the next record to close."""
