@@ -16,6 +16,7 @@ from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source, fill_path_attributes
 from shipper.core.follow import Answer, Decision, Do, Known, Question, Seen, decide, questions
 from shipper.core.model import FileKey
+from shipper.core.rotation_names import lineage_of
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
@@ -270,10 +271,9 @@ class Census:
         return 0
 
     def _rotated_from(self, seen: Seen) -> Followed | None:
-        for followed in self._tailer.followed.values():
-            if seen.path.startswith(followed.path):
-                return followed
-        return None
+        """Return the file that *seen* is a rotated form of, by its name."""
+        by_path = {followed.path: followed for followed in self._tailer.followed.values()}
+        return by_path.get(lineage_of(seen.path, by_path))
 
     def _move(self, followed: Followed, seen: Seen, state: LifeState) -> None:
         self._unname(followed)
