@@ -100,7 +100,10 @@ class Agent:
         )  # fmt: skip
         self._census.take_up(await self._offsets.run(OffsetStore.load))
         self._watcher = Watcher(config.state_dir, self._wake_threadsafe) if self._watching and following else None
-        self.following = Following(self._tailer, self._census, self._watcher, journal, config.limits.scan_seconds)
+        self.following = Following(
+            self._tailer, self._census, self._watcher, journal,
+            scan_seconds=config.limits.scan_seconds, flush_seconds=config.endpoint.flush_interval_seconds,
+        )  # fmt: skip
         _calm_collector()
         self._spawn(self._sender.run(), self._committer.run(), self._back_up())
         if following:

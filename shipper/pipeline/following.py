@@ -17,6 +17,8 @@ STRETCH: Final = 6
 CANARY_SECONDS: Final = 60.0
 QUICKEST_SCAN_SECONDS: Final = 0.05
 SCAN_SHARE: Final = 10
+GATHER_SHARE: Final = 0.1
+LONGEST_GATHER_SECONDS: Final = 0.1
 MOST_STRANGERS: Final = 10_000
 NOBODY: Final = FileKey(0, 0)
 
@@ -29,9 +31,27 @@ class Following:
     """
 
     def __init__(
-        self, tailer: Tailer, census: Census, watcher: Watcher | None, journal: Journal, scan_seconds: float
+        self,
+        tailer: Tailer,
+        census: Census,
+        watcher: Watcher | None,
+        journal: Journal,
+        *,
+        scan_seconds: float,
+        flush_seconds: float,
     ) -> None:
-        """Scan every *scan_seconds*, six times as seldom where events are known to arrive."""
+        """Prepare to follow.
+
+        Args:
+            tailer: Reads.
+            census: Scans.
+            watcher: Says what to look at; None to go by scans alone.
+            journal: Of the agent.
+            scan_seconds: Between scans; six times as long where events are known to arrive.
+            flush_seconds: How long a batch waits to grow. A tenth of it, at most, news is gathered before it is
+                looked at: line after line of a slow file would cost a read each.
+        """
+        self._gather_seconds = min(flush_seconds * GATHER_SHARE, LONGEST_GATHER_SECONDS)
         self._tailer = tailer
         self._census = census
         self._watcher = watcher
@@ -67,7 +87,9 @@ class Following:
             if tailer.can_turn:
                 await tailer.turn()
                 continue
-            await self._rest()
+            idle = not tailer.has_unread
+            if await self._rest() and idle:
+                await asyncio.sleep(self._gather_seconds)
         await asyncio.Event().wait()  # until cancelled: what was read is still being delivered
 
     async def read_to_end(self) -> None:
@@ -151,16 +173,17 @@ class Following:
             else:
                 self._strangers.add(path)
 
-    async def _rest(self) -> None:
-        """Wait for news, the next scan, or the next record to close."""
+    async def _rest(self) -> bool:
+        """Wait for news, the next scan, or the next record to close; return whether there is news."""
         times = [self._next_scan, *self._tailer.next_times()]
         if self._wanted or self._tailer.suspects:
             times.append(self._scanned_at + max(QUICKEST_SCAN_SECONDS, self._took * SCAN_SHARE))
-        await self._wait(max(min(times) - time.monotonic(), 0.0))
+        return await self._wait(max(min(times) - time.monotonic(), 0.0))
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
                 await self._tailer.wake.wait()
         except TimeoutError:
-            return
+            return False
+        return True
