@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shipper.endpoint.model import AttributeValue, Context, LogRecord
+from shipper.endpoint.model import Context, LogRecord
 from shipper.endpoint.protocol.aliases import (
     CONTENT,
     LOGLEVEL,
@@ -22,15 +22,15 @@ from shipper.endpoint.protocol.aliases import (
     is_there,
     lowered,
 )
+from shipper.endpoint.protocol.common import WARNINGS, common_attributes, settle
 from shipper.endpoint.protocol.flatten import Event, flatten
 from shipper.endpoint.protocol.limits import CLASSIC_PROFILES, Limits
+from shipper.endpoint.protocol.plain import plain_record
 from shipper.endpoint.protocol.severity import level_of, status_of
-from shipper.endpoint.protocol.stamps import instant_of
 from shipper.endpoint.protocol.trim import Attributes, cut
-from shipper.endpoint.protocol.values import Json, text_of
+from shipper.endpoint.protocol.values import text_of
 
 UNPARSED: Final = "unparsed_timestamp"
-WARNINGS: Final = "dt.ingest.warnings"
 
 
 def map_event(event: Event, context: Context, limits: Limits) -> LogRecord:
@@ -41,6 +41,15 @@ def map_event(event: Event, context: Context, limits: Limits) -> LogRecord:
         context: Of its request.
         limits: Content, keys, values and attributes over these are trimmed and named in ``dt.ingest.warnings``.
     """
+    record = plain_record(event, context, limits)
+    if record is None:
+        return map_by_rule(event, context, limits)
+    record.attributes.update(common_attributes(context.format))
+    return record
+
+
+def map_by_rule(event: Event, context: Context, limits: Limits) -> LogRecord:
+    """Return what `map_event` does, rule by rule, for any event."""
     flat = flatten(event, context, limits.nesting)
     spellings = lowered(flat)
     stamp_key = find(flat, spellings, TIMESTAMP, is_there)
@@ -63,7 +72,9 @@ def map_event(event: Event, context: Context, limits: Limits) -> LogRecord:
     if problem == "unparsed":
         attributes.add(UNPARSED, text_of(stamp))
     level = level_of(None if level_key is None else flat[level_key])
-    return LogRecord(timestamp_ms, level, status_of(level), content, attributes.finish(_common(context), WARNINGS))
+    return LogRecord(
+        timestamp_ms, level, status_of(level), content, attributes.finish(common_attributes(context.format), WARNINGS)
+    )
 
 
 def event_instant(event: Event, context: Context, limits: Limits) -> int:
@@ -73,29 +84,7 @@ def event_instant(event: Event, context: Context, limits: Limits) -> int:
     return settle(None if key is None else flat[key], context.received_ms, limits)[0]
 
 
-def settle(stamp: Json, received_ms: int, limits: Limits) -> tuple[int, str]:
-    """Return the instant that counts for *stamp*, and in a word why it is not the stamp's own (section 4.1)."""
-    if stamp is None:
-        return received_ms, ""
-    instant = instant_of(stamp, received_ms)
-    if instant is None:
-        return received_ms, "unparsed"
-    if instant > received_ms + limits.future_ms:
-        return received_ms, "future"
-    return instant, ""
-
-
 def _content(event: Event, flat: Event, key: str | None, *, raw: bool) -> str:
     if key is not None:
         return text_of(flat[key], spaced=raw)
     return "" if raw else text_of(event)
-
-
-def _common(context: Context) -> dict[str, AttributeValue]:
-    """Return what the server sets on every record, whatever the client says of it."""
-    return {
-        "event.type": "LOG",
-        "dt.openpipeline.source": "/api/v2/logs/ingest",
-        "dt.openpipeline.source_type": "extension",
-        "dt.ingest.format": context.format,
-    }

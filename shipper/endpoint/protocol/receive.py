@@ -14,9 +14,10 @@ from shipper.endpoint.protocol import answers
 from shipper.endpoint.protocol.aliases import TIMESTAMP_LOWER
 from shipper.endpoint.protocol.answers import Answer, refuse
 from shipper.endpoint.protocol.bodies import Batch, Unreadable, read_body
+from shipper.endpoint.protocol.common import settle
 from shipper.endpoint.protocol.flatten import depth, is_too_nested
 from shipper.endpoint.protocol.limits import Limits
-from shipper.endpoint.protocol.mapping import event_instant, settle
+from shipper.endpoint.protocol.mapping import event_instant
 from shipper.endpoint.protocol.request import (
     Form,
     Request,
