@@ -23,11 +23,11 @@ from shipper.endpoint import listening
 from shipper.endpoint.forwarder import Forwarder
 from shipper.endpoint.model import Context, LogRecord
 from shipper.endpoint.options import MOST_CONNECTIONS, Plan
-from shipper.endpoint.protocol import limits_for, map_event
+from shipper.endpoint.protocol import common_attributes, limits_for, map_event, plain_record
 from shipper.endpoint.protocol.flatten import Event
 from shipper.endpoint.saying import say
 from shipper.endpoint.server import EndpointServer
-from shipper.endpoint.store import Store
+from shipper.endpoint.store import Outline, Store
 from shipper.errors import StateError
 
 _SPARE_DESCRIPTORS: Final = 200  # for the store, the forwarder and Python itself
@@ -42,6 +42,13 @@ def now_ms() -> int:
 def record_of(event: dict[str, object], context: Context) -> LogRecord:
     """Return *event* as a reader gets it, by the limits of the profile it came under."""
     return map_event(cast(Event, event), context, limits_for(context.profile))
+
+
+def _plain(event: dict[str, object], context: Context) -> LogRecord | None:
+    return plain_record(cast(Event, event), context, limits_for(context.profile))
+
+
+OUTLINE: Final = Outline(_plain, lambda context: common_attributes(context.format))
 
 
 def run(plan: Plan) -> None:
@@ -72,7 +79,12 @@ async def _serve(plan: Plan, sockets: list[socket.socket], most_connections: int
     if plan.until_stdin_closes:
         _stop_when_stdin_closes(stop)
     store = Store.open(
-        plan.store, mapper=record_of, max_bytes=plan.max_bytes, max_age_ms=plan.max_age_ms, now_ms=now_ms
+        plan.store,
+        mapper=record_of,
+        outline=OUTLINE,
+        max_bytes=plan.max_bytes,
+        max_age_ms=plan.max_age_ms,
+        now_ms=now_ms,
     )
     try:
         forwarder = _forwarder(plan, store)

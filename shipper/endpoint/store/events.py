@@ -15,6 +15,7 @@ from shipper.endpoint.store.matching import Mapper
 
 _split: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _BETWEEN: Final = b", \t\r\n"
+_decode_many: Final = msgspec.json.Decoder(list[dict[str, object]]).decode
 _decode: Final = msgspec.json.Decoder(dict[str, object]).decode
 
 
@@ -53,9 +54,17 @@ class Events:
         """Return the context of the request that brought the event."""
         return self._contexts[bisect_right(self._ends, position)]
 
+    def decoded(self, first: int, end: int) -> list[dict[str, object]]:
+        """Return the events in [first, end), as they were sent."""
+        return _decode_many(b"[" + self.raw[self.starts[first] : self.starts[end] - 1].rstrip(_BETWEEN) + b"]")
+
     def record(self, position: int) -> LogRecord:
         """Return an event as a reader gets it."""
-        return self._mapper(_decode(self.original(position)), self.context(position))
+        return self.mapped(_decode(self.original(position)), self.context(position))
+
+    def mapped(self, event: dict[str, object], context: Context) -> LogRecord:
+        """Return a decoded event as a reader gets it."""
+        return self._mapper(event, context)
 
     def original(self, position: int) -> bytes:
         """Return an event as it was sent."""

@@ -16,7 +16,8 @@ from typing import Final
 
 _SHORT: Final = 3
 _LONG: Final = 5
-_find_long: Final = re.compile(rb"(?=([^\n]{5}))").findall
+_PIECE: Final = 8
+_find_long: Final = re.compile(rb"(?=(.....))").findall
 _LEAST_BITS: Final = 1 << 12
 _MOST_BITS: Final = 1 << 18
 _BITS_A_PIECE: Final = 6
@@ -24,11 +25,12 @@ _SECOND_SEED: Final = 0x9E3779B9
 # A checksum is linear: runs of digits would share a small part of its values. This spreads them.
 _SPREAD: Final = 0x9E3779B1
 _SPREAD_SHIFT: Final = 13
+_ONE: Final = ord("1")
 
 
 def grams_of(words: Collection[str]) -> set[bytes]:
     """Return the runs of three and of five bytes of these words."""
-    grams: set[bytes] = set(_find_long("\n".join(words).encode()))
+    grams: set[bytes] = set(_find_long("\n".join(_pieces(words)).encode()))
     short = {gram[at : at + _SHORT] for at in range(_LONG - _SHORT + 1) for gram in grams}
     # A word of three or four letters is in none of five.
     for word in words:
@@ -36,6 +38,17 @@ def grams_of(words: Collection[str]) -> set[bytes]:
             piece = word.encode()
             short.update(piece[at : at + _SHORT] for at in range(len(piece) - _SHORT + 1))
     return grams | short
+
+
+def _pieces(words: Collection[str]) -> set[str]:
+    """Return the words, long ones in overlapping pieces: stamps share all but the last, and each is looked at once."""
+    pieces = set[str]()
+    for word in words:
+        if len(word) <= _PIECE + _LONG - 1:
+            pieces.add(word)
+        else:
+            pieces.update([word[at : at + _PIECE + _LONG - 1] for at in range(0, len(word) - _LONG + 1, _PIECE)])
+    return pieces
 
 
 def pair_hash(key: str, text: str) -> int:
@@ -56,15 +69,15 @@ def bitmap_of(words: Collection[str], pairs: Collection[int]) -> bytes:
     while size < min(_MOST_BITS, _BITS_A_PIECE * (len(grams) + 2 * len(pairs))):
         size *= 2
     mask = size - 1
-    bitmap = bytearray(size // 8)
+    # A digit a bit, made a number at the end: setting bits of bytes one by one takes twice as long.
+    digits = bytearray(b"0") * size
     for crc in map(zlib.crc32, grams):
-        bit = (crc * _SPREAD >> _SPREAD_SHIFT) & mask
-        bitmap[bit >> 3] |= 1 << (bit & 7)
+        digits[(crc * _SPREAD >> _SPREAD_SHIFT) & mask] = _ONE
     for pair in pairs:
         for wide in bits_of_pair(pair):
-            bit = wide & mask
-            bitmap[bit >> 3] |= 1 << (bit & 7)
-    return bytes(bitmap)
+            digits[wide & mask] = _ONE
+    digits.reverse()
+    return int(digits, 2).to_bytes(size // 8, "little")
 
 
 def bits_asked(words: Iterable[str], pairs: Iterable[int]) -> list[int]:

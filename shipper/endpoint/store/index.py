@@ -22,13 +22,14 @@ from typing import Final, NamedTuple
 import msgspec
 import zstandard
 
-from shipper.endpoint.model import LogRecord
+from shipper.endpoint.model import Context, LogRecord
 from shipper.endpoint.store.events import Events
 from shipper.endpoint.store.grams import bitmap_of, pair_hash
-from shipper.endpoint.store.matching import source_of, texts_of
+from shipper.endpoint.store.matching import LONG_WAY, Outline, source_of, text_of, texts_of
 
 _COUNTS: Final = struct.Struct("<III")
 _WIDE_MS: Final = 1 << 32
+_AT_ONCE: Final = 32
 
 
 class Group(msgspec.Struct, array_like=True):
@@ -69,37 +70,94 @@ class Built(NamedTuple):
     bitmap: bytes
 
 
-def build(events: Events, pause: Callable[[], None]) -> Built:
+def build(events: Events, pause: Callable[[], None], outline: Outline = LONG_WAY) -> Built:
     """Map every event of a block and return its index.
 
     *pause* is called a few times each millisecond: it may wait, so that others go on, or raise to stop.
     """
-    rows: dict[tuple[str, str, str | None], list[tuple[int, int]]] = {}
-    words = set[str]()
-    pairs: dict[tuple[str, str], list[int]] = {}
-    unsure = array("I")
-    lowered = events.raw.lower()
-    starts = events.starts
-    for position in range(len(events)):
-        if not position % 16:
-            pause()
-        record = events.record(position)
-        group = (record.loglevel, record.status, source_of(record))
-        rows.setdefault(group, []).append((record.timestamp_ms, position))
-        content = record.content.lower()
-        words.update(content.split())
-        if needle(content) not in lowered[starts[position] : starts[position + 1]]:
-            unsure.append(position)
-        _note_pairs(record, position, pairs)
-    unsure_pairs = array("Q", sorted(_unsure_pairs(events, lowered, pairs, pause)))
+    survey = _Survey(events, outline)
+    for first in range(0, len(events), _AT_ONCE):
+        pause()
+        survey.note(first, min(first + _AT_ONCE, len(events)))
+    unsure_pairs = array("Q", sorted(survey.unsure_pairs(pause)))
     groups, columns = list[Group](), list[Column]()
-    for (loglevel, status, source), members in rows.items():
+    for (loglevel, status, source), members in survey.rows.items():
         members.sort()
         groups.append(Group(loglevel, status, source, len(members), members[-1][0]))
         columns.append(Column(array("q", (ms for ms, _ in members)), array("I", (at for _, at in members))))
     pause()
-    bitmap = bitmap_of(words, [pair_hash(*pair) for pair in pairs])
-    return Built(groups, Columns(columns, starts, unsure, unsure_pairs), bitmap)
+    bitmap = bitmap_of(survey.words, [pair_hash(*pair) for pair in survey.all_pairs()])
+    return Built(groups, Columns(columns, events.starts, survey.unsure, unsure_pairs), bitmap)
+
+
+class _Survey:
+    """What the events of a block hold.
+
+    An event that the outline gives, in ASCII without escapes, holds its content and attributes in its bytes:
+    it goes the short way. Of all others the bytes are looked at.
+    """
+
+    def __init__(self, events: Events, outline: Outline) -> None:
+        self.rows: dict[tuple[str, str, str | None], list[tuple[int, int]]] = {}
+        self.words = set[str]()
+        self.unsure = array("I")
+        self._events = events
+        self._outline = outline
+        self._lowered = events.raw.lower()
+        self._sure = set[tuple[str, str]]()
+        self._added = set[tuple[str, str]]()
+        self._context: Context | None = None
+        # With the events that have them: whether these say so has still to be seen.
+        self._pairs: dict[tuple[str, str], list[int]] = {}
+
+    def note(self, first: int, end: int) -> None:
+        """Look at the events in [first, end)."""
+        rows, words, starts, lowered = self.rows, self.words, self._events.starts, self._lowered
+        for position, event in enumerate(self._events.decoded(first, end), first):
+            context = self._events.context(position)
+            said = lowered[starts[position] : starts[position + 1]]
+            plain = self._outline.plain(event, context) if b"\\" not in said and said.isascii() else None
+            record = self._events.mapped(event, context) if plain is None else plain
+            group = (record.loglevel, record.status, source_of(record))
+            row = (record.timestamp_ms, position)
+            if group in rows:
+                rows[group].append(row)
+            else:
+                rows[group] = [row]
+            content = record.content.lower()
+            words.update(content.split())
+            if plain is not None:
+                self._note_plain(plain, position, context)
+                continue
+            if needle(content) not in said:
+                self.unsure.append(position)
+            _note_pairs(record, position, self._pairs)
+
+    def _note_plain(self, record: LogRecord, position: int, context: Context) -> None:
+        if context is not self._context:
+            self._context = context
+            for key, value in self._outline.added(context).items():
+                self._added.update((key, text) for text in texts_of(value))
+        sure = self._sure
+        for pair in record.attributes.items():
+            value = pair[1]
+            if type(value) is str:
+                sure.add(pair)  # type: ignore[arg-type] # its value is a str
+            elif type(value) is float:
+                # 1e3 in the event is 1000.0 to who asks.
+                self._pairs.setdefault((pair[0], text_of(value)), []).append(position)
+            elif not isinstance(value, list):
+                sure.add((pair[0], text_of(value)))
+
+    def all_pairs(self) -> set[tuple[str, str]]:
+        """Return the attributes of all events."""
+        return self._sure | self._added | self._pairs.keys()
+
+    def unsure_pairs(self, pause: Callable[[], None]) -> set[int]:
+        """Return the attributes that an event has whose bytes do not say so."""
+        unsure = {pair_hash(*pair) for pair in self._added}
+        unsure.update(_unsure_pairs(self._events, self._lowered, self._pairs, pause))
+        return unsure
 
 
 def needle(lower_text: str) -> bytes:

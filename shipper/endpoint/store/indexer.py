@@ -13,7 +13,7 @@ from typing import Final
 
 from shipper.endpoint.store.events import Events, starts_of
 from shipper.endpoint.store.index import build
-from shipper.endpoint.store.matching import Mapper
+from shipper.endpoint.store.matching import Mapper, Outline
 from shipper.endpoint.store.pace import Pace, Stopped
 from shipper.endpoint.store.segment import Block, Segment, read_or_set_aside
 from shipper.endpoint.store.shelf import Shelf
@@ -32,11 +32,14 @@ class Indexer:
         failure: What ended it, if anything did.
     """
 
-    def __init__(self, shelf: Shelf, mapper: Mapper, pace: Callable[[Callable[[], bool]], Pace]) -> None:
+    def __init__(
+        self, shelf: Shelf, mapper: Mapper, outline: Outline, pace: Callable[[Callable[[], bool]], Pace]
+    ) -> None:
         """*pace* gives the pace of a piece of work, told when it is to stop."""
         self.failure: BaseException | None = None
         self._shelf = shelf
         self._mapper = mapper
+        self._outline = outline
         self._pace = pace(lambda: self._stopping)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="store-indexer", daemon=True)
@@ -89,7 +92,7 @@ class Indexer:
             content = read_or_set_aside(block)
             if content is not None:
                 events = Events(content, starts_of(content.events), self._mapper)
-                self._shelf.add_index(block, build(events, self._pace.step))
+                self._shelf.add_index(block, build(events, self._pace.step, self._outline))
 
     def _repack(self, segment: Segment) -> None:
         try:

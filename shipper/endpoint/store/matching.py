@@ -8,8 +8,8 @@ the index relies on that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,24 @@ from shipper.endpoint.model import AttributeValue, Context, Filter, LogRecord, S
 SOURCE: Final = "log.source"
 
 Mapper = Callable[[dict[str, object], Context], LogRecord]
+Plain = Callable[[dict[str, object], Context], LogRecord | None]
+Added = Callable[[Context], Mapping[str, AttributeValue]]
+
+
+class Outline(NamedTuple):
+    """A short way to most records, for the index.
+
+    Attributes:
+        plain: The mapper's record without what *added* names, or None where the way is too short.
+            Its content and attributes are values of the event, unchanged: texts, numbers, truth values.
+        added: The attributes that every such record of a context has besides.
+    """
+
+    plain: Plain
+    added: Added
+
+
+LONG_WAY: Final = Outline(lambda _event, _context: None, lambda _context: {})
 
 
 def words_of(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from shipper.endpoint.store.events import Events, starts_of
 from shipper.endpoint.store.grams import bits_asked, may_hold, pair_hash
 from shipper.endpoint.store.index import Columns, Group, build, needle
 from shipper.endpoint.store.index_file import BlockIndex, FreshIndex, IndexDamaged
-from shipper.endpoint.store.matching import Mapper, Matcher
+from shipper.endpoint.store.matching import Mapper, Matcher, Outline
 from shipper.endpoint.store.pace import Pace
 from shipper.endpoint.store.segment import Block, read_or_set_aside
 from shipper.endpoint.store.shelf import Shelf
@@ -35,11 +35,14 @@ class Found(NamedTuple):
 class Reader:
     """Reads blocks for one matcher."""
 
-    def __init__(self, shelf: Shelf, cache: Cache, mapper: Mapper, matcher: Matcher, pace: Pace) -> None:
+    def __init__(
+        self, shelf: Shelf, cache: Cache, mapper: Mapper, outline: Outline, matcher: Matcher, pace: Pace
+    ) -> None:
         """Prepare what is the same for every block."""
         self._shelf = shelf
         self._cache = cache
         self._mapper = mapper
+        self._outline = outline
         self._matcher = matcher
         self._pace = pace
         pairs = [pair_hash(key, text) for key, text in matcher.filter.attributes]
@@ -65,7 +68,7 @@ class Reader:
             events = self._whole(block)
             if events is None:
                 return None
-            fresh = FreshIndex(build(events, self._pace.step))
+            fresh = FreshIndex(build(events, self._pace.step, self._outline))
             self._cache.put(key, fresh, block.raw // 2)
         return fresh
 

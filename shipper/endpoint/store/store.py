@@ -24,7 +24,7 @@ from shipper.endpoint.store.cache import Cache
 from shipper.endpoint.store.cursor import Order
 from shipper.endpoint.store.files import DirectoryLock
 from shipper.endpoint.store.indexer import Indexer
-from shipper.endpoint.store.matching import Mapper, Matcher
+from shipper.endpoint.store.matching import LONG_WAY, Mapper, Matcher, Outline
 from shipper.endpoint.store.pace import Pace
 from shipper.endpoint.store.reading import Reader
 from shipper.endpoint.store.segment import BLOCK_RAW_BYTES, Sync
@@ -45,12 +45,19 @@ class Store:
     """A directory of events."""
 
     def __init__(
-        self, lock: DirectoryLock, shelf: Shelf, mapper: Mapper, position: int | None, now_ms: Callable[[], int]
+        self,
+        lock: DirectoryLock,
+        shelf: Shelf,
+        mapper: Mapper,
+        outline: Outline,
+        position: int | None,
+        now_ms: Callable[[], int],
     ) -> None:
         """Use `open`."""
         self._lock = lock
         self._shelf = shelf
         self._mapper = mapper
+        self._outline = outline
         self._now_ms = now_ms
         self._position = position
         self._backlog: StoreBacklog | None = None
@@ -62,7 +69,7 @@ class Store:
         self._busy_until_ms = 0
         self._closed = False
         # Last: its thread begins at once and asks for the pace.
-        self._indexer = Indexer(shelf, mapper, self._pace)
+        self._indexer = Indexer(shelf, mapper, outline, self._pace)
 
     @classmethod
     def open(
@@ -70,6 +77,7 @@ class Store:
         directory: Path,
         *,
         mapper: Mapper,
+        outline: Outline = LONG_WAY,
         max_bytes: int = DEFAULT_MAX_BYTES,
         max_age_ms: int | None = None,
         now_ms: Callable[[], int],
@@ -84,6 +92,7 @@ class Store:
         Args:
             directory: Nobody else may use it while the store is open.
             mapper: A pure function from a decoded event and its context to what a reader gets.
+            outline: A short way to most of its records.
             max_bytes: Of all files; the oldest go first, never what waits to be forwarded.
             max_age_ms: Events older than this go, a segment at a time; None keeps them.
             now_ms: The clock.
@@ -103,7 +112,7 @@ class Store:
         except BaseException:
             lock.release()
             raise
-        return cls(lock, shelf, mapper, position, now_ms)
+        return cls(lock, shelf, mapper, outline, position, now_ms)
 
     async def append(self, accepted: Accepted) -> None:
         """Return when the events are durable.
@@ -218,7 +227,7 @@ class Store:
             while True:
                 damage = self._damage()
                 pace = self._pace(lambda: gone.is_set() or self._closed)
-                answer = work(Reader(self._shelf, self._cache, self._mapper, matcher, pace), matcher, pace)
+                answer = work(self._reader(matcher, pace), matcher, pace)
                 # Damage that was met on the way has cost its whole block; what is sound of it is there by now.
                 if self._damage() == damage:
                     return answer
@@ -227,6 +236,9 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._queries, ask)
         finally:
             gone.set()
+
+    def _reader(self, matcher: Matcher, pace: Pace) -> Reader:
+        return Reader(self._shelf, self._cache, self._mapper, self._outline, matcher, pace)
 
     def _damage(self) -> int:
         return sum(len(segment.damage) for segment in self._shelf.segments)

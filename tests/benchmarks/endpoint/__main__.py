@@ -18,22 +18,15 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import cast
 
-from shipper.endpoint.model import Context, Filter, LogRecord
-from shipper.endpoint.protocol import limits_for, map_event
-from shipper.endpoint.protocol.flatten import Event
+from shipper.endpoint.model import Filter
+from shipper.endpoint.serving import OUTLINE, record_of
 from shipper.endpoint.store import Store
 from tests.benchmarks.endpoint import events as made
 
 CONCURRENCY = 4
 ROUNDS = 5
 REQUESTS_A_ROUND = 64
-
-
-def mapper(event: dict[str, object], context: Context) -> LogRecord:
-    """Return the record of *event*, as `shipper endpoint` maps it."""
-    return map_event(cast(Event, event), context, limits_for(context.profile))
 
 
 def now_ms() -> int:
@@ -150,7 +143,7 @@ async def ask(store: Store) -> None:
 async def main(events: int, folder: Path) -> None:
     """Measure a store of *events* events in *folder*; one that is filled already is only asked."""
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, RSS at the start {rss_mb():.0f} MB")
-    store = Store.open(folder, mapper=mapper, max_bytes=16 << 30, now_ms=now_ms)
+    store = Store.open(folder, mapper=record_of, outline=OUTLINE, max_bytes=16 << 30, now_ms=now_ms)
     if not store.stats()["events"]:
         await ingest(store, events, now_ms())
     await catch_up(store)
@@ -158,7 +151,7 @@ async def main(events: int, folder: Path) -> None:
     await ask(store)
     await store.close()
     began = time.perf_counter()
-    store = Store.open(folder, mapper=mapper, max_bytes=16 << 30, now_ms=now_ms)
+    store = Store.open(folder, mapper=record_of, outline=OUTLINE, max_bytes=16 << 30, now_ms=now_ms)
     print(f"\nopened again in {(time.perf_counter() - began) * 1000:.0f} ms, RSS {rss_mb():.0f} MB")
     await store.close()
 
