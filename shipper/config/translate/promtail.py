@@ -1,0 +1,97 @@
+"""Promtail's scrape_configs: files, labels and the stages of a pipeline that have an equivalent."""
+
+from __future__ import annotations
+
+import re
+
+from shipper.config.patterns import group_names
+from shipper.config.translate.common import Draft, Given
+from shipper.config.translate.steps import add_pattern, set_timeout
+from shipper.core.timestamps import check_zone
+
+_FORMATS = {
+    "RFC3339": "rfc3339", "RFC3339Nano": "rfc3339", "Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us",
+    "UnixNs": "epoch_ns", "ANSIC": "%a %b %d %H:%M:%S %Y",
+}  # fmt: skip
+_GO = {
+    "2006": "%Y", "January": "%B", "Jan": "%b", "Monday": "%A", "Mon": "%a", "01": "%m", "02": "%d", "_2": "%d",
+    "15": "%H", "04": "%M", "05": "%S", "03": "%I", "PM": "%p", "Z07:00": "%z", "-07:00": "%z", "-0700": "%z",
+    "MST": "%Z", "06": "%y", ".000000000": ".%f", ".000000": ".%f", ".000": ".%f", ",000": ",%f",
+}  # fmt: skip
+_GO_PARTS = re.compile("|".join(map(re.escape, sorted(_GO, key=len, reverse=True))))
+
+
+def sources(root: Given) -> list[Draft]:
+    """Return a source for each static target that names files."""
+    drafts = list[Draft]()
+    for job in ((jobs := root.get("scrape_configs")) and jobs.items()) or []:
+        name = job.get("job_name")
+        for target in ((statics := job.get("static_configs")) and statics.items()) or []:
+            draft = _target(target, name.text if name else "promtail")
+            drafts += [draft] if draft else []
+            if draft:
+                for stage in ((stages := job.get("pipeline_stages")) and stages.items()) or []:
+                    _stage(stage, draft)
+                if name:
+                    name.became("name")
+    if clients := root.get("clients") or root.get("client"):
+        clients.leave_rest("the endpoint is shipper's own: set endpoint.url and endpoint.token")
+    if positions := root.get("positions"):
+        positions.leave_rest("offsets are always kept, in state_dir")
+    return drafts
+
+
+def go_layout(layout: str) -> str:
+    """Return a layout of Go's time package, or the name of one, for `timestamp.formats`."""
+    return _FORMATS.get(layout) or _GO_PARTS.sub(lambda part: _GO[part[0]], layout)
+
+
+def _target(given: Given, name: str) -> Draft | None:
+    labels = given.get("labels")
+    path = labels.get("__path__") if labels else None
+    if labels is None or path is None:
+        return None
+    draft = Draft(name)
+    draft.add("paths", path.became("paths").text)
+    for key, value in labels.entries():
+        if key == "__path_exclude__":
+            draft.add("exclude", value.became("exclude").text)
+        elif not key.startswith("__"):
+            draft.attribute(key, value)
+    return draft
+
+
+def _stage(stage: Given, draft: Draft) -> None:
+    for kind, given in stage.entries():
+        if kind in {"cri", "docker"}:
+            draft.keys["format"] = kind
+            given.became(f"format: {kind}")
+        elif kind == "json" and given.get("source") is None and "format" not in draft.keys:
+            draft.keys["format"] = "json"
+            draft.keys.pop("pattern", None)
+            given.note("differs", "format: json; all keys become flat attributes, under their own names")
+        elif kind == "regex" and given.get("source") is None and draft.keys.get("format", "cri") in {"cri", "docker"}:
+            add_pattern(draft, "pattern", given.get("expression"))
+        elif kind == "multiline":
+            if add_pattern(draft, "multiline.start", given.get("firstline")):
+                set_timeout(draft, given.get("max_wait_time"))
+        elif kind == "drop" and given.get("source") is None and given.get("older_than") is None:
+            add_pattern(draft, "drop", given.get("expression"))
+        elif kind == "timestamp":
+            _timestamp(given, draft)
+
+
+def _timestamp(given: Given, draft: Draft) -> None:
+    source, layout, zone = given.get("source"), given.get("format"), given.get("location")
+    pattern = draft.keys.get("pattern")
+    known = draft.keys.get("format") == "json" or (
+        isinstance(pattern, str) and source is not None and source.text in group_names(pattern)
+    )
+    if source is None or layout is None or not known:
+        given.leave_rest("no group of the pattern and no JSON key has that name; times are found by themselves")
+        return
+    part = draft.part("timestamp")
+    part["field"] = source.became("timestamp.field").text
+    part["formats"] = [go_layout(layout.became("timestamp.formats").text)]
+    if zone and check_zone(zone.text) is None:
+        part["timezone"] = zone.became("timestamp.timezone").text
