@@ -185,5 +185,8 @@ def _escaped(value: object) -> object:
         return {key: _escaped(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_escaped(one) for one in value]
+    if isinstance(value, str) and value.startswith(("/", "${")):
+        # A path may take its parts from the environment there and here; `${NAME:default}` is Filebeat's.
+        return re.sub(r"\$\{(\w+):(?!-)", r"${\1:-", value)
     # Only `$$` and `${` mean something in agent.yaml.
     return re.sub(r"\$(?=[${])", "$$", value) if isinstance(value, str) else value

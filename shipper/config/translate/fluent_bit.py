@@ -9,6 +9,7 @@ from shipper.config.patterns import group_names
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.steps import add_pattern, ignore_older
 from shipper.config.yaml_tree import Entry, Mapping, Scalar, Sequence
+from shipper.core.timestamps import check_format
 
 _PRESETS: Final = {
     "nginx": "nginx_access", "apache": "apache_access", "apache2": "apache_access", "apache_error": "apache_error",
@@ -118,10 +119,13 @@ def _stamp(definition: Given, draft: Draft) -> None:
     pattern = draft.keys.get("pattern")
     if key is None or (isinstance(pattern, str) and key.text not in group_names(pattern)):
         return
+    if layout and (problem := check_format(layout.text.replace("%L", "%f"))):
+        layout.leave_rest(problem)
+        layout = None
     part = draft.part("timestamp")
     part["field"] = key.became("timestamp.field").text
     if layout:
-        part["formats"] = [re.sub(r"%L", "%f", layout.became("timestamp.formats").text)]
+        part["formats"] = [layout.became("timestamp.formats").text.replace("%L", "%f")]
     if offset and re.fullmatch(r"[+-]\d{4}", offset.text):
         part["timezone"] = offset.became("timestamp.timezone").text
     if name := _get(definition, "name"):

@@ -47,15 +47,8 @@ def python_pattern(text: str, *, dialect: str = "re2", whole_record: bool = Fals
             piece = f"(?P<{group_identifier(match['group'])}>"
         elif match["flags"] and not in_class:
             piece = _flags(match["flags"], dialect, at)
-        elif in_class and piece == "[":
-            piece = r"\["
-        elif in_class and piece == "]" and pieces[-1] not in {"[", "[^"}:
-            in_class = False
-        elif not in_class and piece == "[":
-            in_class = True
-        elif in_class and piece == "^" and pieces[-1] == "[":
-            pieces.pop()
-            piece = "[^"
+        elif piece in {"[", "]", "^"}:
+            piece, in_class = _bracket(piece, pieces, in_class)
         pieces.append(piece)
     result = "".join(pieces)
     if whole_record:
@@ -64,6 +57,17 @@ def python_pattern(text: str, *, dialect: str = "re2", whole_record: bool = Fals
     if problem is not None:
         raise ValueError(problem)
     return result
+
+
+def _bracket(piece: str, before: list[str], in_class: bool) -> tuple[str, bool]:
+    if not in_class:
+        return piece, piece == "["
+    if piece == "[":
+        return r"\[", True
+    if piece == "^" and before[-1] == "[":
+        before.pop()
+        return "[^", True
+    return piece, piece != "]" or before[-1] in {"[", "[^"}
 
 
 def _searched(pattern: str) -> str:

@@ -7,7 +7,7 @@ import re
 from shipper.config.patterns import group_names
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.steps import add_pattern, set_timeout
-from shipper.core.timestamps import check_zone
+from shipper.core.timestamps import check_format, check_zone
 
 _FORMATS = {
     "RFC3339": "rfc3339", "RFC3339Nano": "rfc3339", "Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us",
@@ -89,6 +89,9 @@ def _timestamp(given: Given, draft: Draft) -> None:
     )
     if source is None or layout is None or not known:
         given.leave_rest("no group of the pattern and no JSON key has that name; times are found by themselves")
+        return
+    if problem := check_format(go_layout(layout.text)):
+        given.leave_rest(problem)
         return
     part = draft.part("timestamp")
     part["field"] = source.became("timestamp.field").text

@@ -250,3 +250,24 @@ def test_a_searched_pattern_may_begin_anywhere() -> None:
 )
 def test_go_layouts(layout: str, expected: str) -> None:
     assert go_layout(layout) == expected
+
+
+def test_a_path_takes_its_parts_from_the_environment(tmp_path: Path) -> None:
+    text = "filebeat.inputs: [{type: log, paths: ['${ROOT:/srv}/a.log']}]"
+    agent = tmp_path / "agent.yaml"
+    agent.write_text(translated(tmp_path, "filebeat.yml", text).yaml, encoding="utf-8")
+
+    assert load(agent, {}).sources[0].paths == ("/srv/a.log",)
+    assert load(agent, {"ROOT": "/data"}).sources[0].paths == ("/data/a.log",)
+
+
+def test_a_path_of_two_inputs_belongs_to_the_first(tmp_path: Path) -> None:
+    text = "filebeat.inputs: [{type: log, id: a, paths: [/a.log]}, {type: log, id: a, paths: [/a.log, /b.log]}]"
+    translation = translated(tmp_path, "filebeat.yml", text)
+    agent = tmp_path / "agent.yaml"
+    agent.write_text(translation.yaml, encoding="utf-8")
+
+    found = {source.name: source.paths for source in load(agent, {}).sources}
+
+    assert found == {"a": ("/a.log",), "a-2": ("/b.log",)}
+    assert "differs" in {note.kind for note in translation.notes if note.was == "/a.log"}
