@@ -98,8 +98,8 @@ def _records(
     rule = without_age_limits(rules(config, source, load_presets(config.preset_dirs), host_name))
     facts = FileFacts(FileKey(0, 0), str(path), path.name, path.stat().st_mtime_ns // 1_000_000)
     records: list[Record] = []
-    for reading in rehearse(SourceReading(rule), _pieces(path), facts, now_ms, guard):
-        for span, event in reading.produced:
+    for rehearsed in rehearse(SourceReading(rule), _pieces(path), facts, now_ms, guard):
+        for span, event in rehearsed.reading.produced:
             if is_first_part(event):
                 records.append(Record(span, event))
     return records

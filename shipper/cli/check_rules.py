@@ -74,7 +74,7 @@ def _differences(reading: SourceReading, test: RuleTest, now_ms: int, guard: Mat
         return
     written_ms = (instant_ms(test.written) if test.written is not None else None) or now_ms
     facts = msgspec.structs.replace(_FACTS, mtime_ms=written_ms)
-    readings = list(rehearse(reading, [data], facts, now_ms, guard))
+    readings = [one.reading for one in rehearse(reading, [data], facts, now_ms, guard)]
     events = [one.event for found in readings for one in found.produced if is_first_part(one.event)]
     # A directive (the columns of a W3C log) says how to read the records below it and is none itself.
     left_out = Counter[str]()
