@@ -75,6 +75,8 @@ def _input(given: Given, number: int) -> Draft | None:
             )
     _parsers(given, draft)
     _fields(given, draft)
+    for one in ((steps := given.get("processors")) and steps.items()) or []:
+        _processor(one, draft)
     return draft
 
 
@@ -123,6 +125,16 @@ def _multiline(given: Given | None, draft: Draft) -> None:
         lines = given.get("max_lines")
         if lines and lines.text.isdigit() and int(lines.text):
             draft.part("multiline")["max_lines"] = int(lines.became("multiline.max_lines").text)
+
+
+def _processor(given: Given, draft: Draft) -> None:
+    when = given.get("drop_event.when")
+    for condition in either.items() if when and (either := when.get("or")) else [when] if when else []:
+        if len(list(condition.entries())) == 1 and (when is condition or condition.path[-2] == "or"):
+            add_pattern(draft, "drop", condition.get("regexp.message"))
+            contained = condition.get("contains.message")
+            if contained and contained.text:
+                draft.add("drop", re.escape(contained.became("drop").text))
 
 
 def _fields(given: Given, draft: Draft) -> None:

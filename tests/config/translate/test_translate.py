@@ -271,3 +271,21 @@ def test_a_path_of_two_inputs_belongs_to_the_first(tmp_path: Path) -> None:
 
     assert found == {"a": ("/a.log",), "a-2": ("/b.log",)}
     assert "differs" in {note.kind for note in translation.notes if note.was == "/a.log"}
+
+
+@pytest.mark.parametrize(
+    ("when", "expected"),
+    [
+        ("{regexp: {message: '^DBG'}}", ("^DBG",)),
+        ("{contains: {message: 'a.b'}}", (r"a\.b",)),
+        ("{or: [{regexp: {message: '^DBG'}}, {contains: {message: x}}]}", ("^DBG", "x")),
+        ("{not: {regexp: {message: '^DBG'}}}", ()),
+        ("{regexp: {other: '^DBG'}}", ()),
+    ],
+)
+def test_a_dropped_event_is_a_dropped_record(tmp_path: Path, when: str, expected: tuple[str, ...]) -> None:
+    text = f"filebeat.inputs: [{{type: log, paths: [/a.log], processors: [{{drop_event: {{when: {when}}}}}]}}]"
+    agent = tmp_path / "agent.yaml"
+    agent.write_text(translated(tmp_path, "filebeat.yml", text).yaml, encoding="utf-8")
+
+    assert load(agent, {}).sources[0].drop == expected
