@@ -80,6 +80,10 @@ class Connection(web.RequestHandler):
         is_cut_short = self._current_request is not None and not self._current_request.content.is_eof()
         self.has_said_all = not (is_idle or is_cut_short)
         self.gone.set()
+        if self.has_said_all:
+            # Its answer may be on its way already, and say that the connection is kept: nobody else would end it
+            # before `idle_seconds`.
+            self.close()
         return self.has_said_all
 
     def pause_writing(self) -> None:

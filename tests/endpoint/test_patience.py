@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.endpoint.conftest import Start
-from tests.endpoint.endpoint_process import INGEST, head, read_to_end
+from tests.endpoint.endpoint_process import INGEST, EndpointProcess, eventually, head, read_to_end
 
 
 def test_slow_clients_are_cut_off_while_others_are_served(start: Start) -> None:
@@ -74,3 +74,17 @@ def test_a_limit_a_minute_answers_429_and_says_when(
     assert int(replies[-1].headers["Retry-After"]) > 0
     assert len(endpoint.events()) == events * statuses.count(204)
     assert endpoint.stop() == 0
+
+
+def test_who_closes_at_once_after_the_answer_leaves_no_connection(start: Start) -> None:
+    endpoint = start()
+    for _ in range(100):
+        endpoint.request("GET", "/livez")
+
+    # One is the connection that asks.
+    eventually(lambda: connections_of(endpoint) == 1)
+
+
+def connections_of(endpoint: EndpointProcess) -> int:
+    numbers = endpoint.request("GET", "/metrics").body.decode().splitlines()
+    return next(int(float(line.split()[1])) for line in numbers if line.startswith("shipper_endpoint_server_conn"))
