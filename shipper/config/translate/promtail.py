@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from shipper.config.patterns import group_names
+from shipper.config.patterns import group_count, group_names
 from shipper.config.translate.common import Draft, Given
+from shipper.config.translate.patterns import python_pattern
 from shipper.config.translate.steps import add_pattern, set_timeout
 from shipper.core.timestamps import check_format, check_zone
 
@@ -77,8 +78,27 @@ def _stage(stage: Given, draft: Draft) -> None:
                 set_timeout(draft, given.get("max_wait_time"))
         elif kind == "drop" and given.get("source") is None and given.get("older_than") is None:
             add_pattern(draft, "drop", given.get("expression"))
+        elif kind == "replace" and given.get("source") is None:
+            _mask(given, draft)
         elif kind == "timestamp":
             _timestamp(given, draft)
+
+
+def _mask(given: Given, draft: Draft) -> None:
+    expression, replacement = given.get("expression"), given.get("replace")
+    try:
+        pattern = python_pattern(expression.text) if expression else ""
+    except ValueError as error:
+        given.leave_rest(str(error))
+        return
+    if group_count(pattern) != 1 or replacement is None or "{{" in replacement.text:
+        given.leave_rest("a mask replaces one group by a fixed text; write mask by hand")
+        return
+    masks = draft.keys.setdefault("mask", [])
+    if isinstance(masks, list):
+        draft.keys["mask"] = [*(one for one in masks if isinstance(one, dict)),
+                              {"pattern": pattern, "replace": replacement.text}]  # fmt: skip
+    given.became("mask")
 
 
 def _timestamp(given: Given, draft: Draft) -> None:

@@ -289,3 +289,18 @@ def test_a_dropped_event_is_a_dropped_record(tmp_path: Path, when: str, expected
     agent.write_text(translated(tmp_path, "filebeat.yml", text).yaml, encoding="utf-8")
 
     assert load(agent, {}).sources[0].drop == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "replace", "expected"),
+    [(r"pin=(\d+)", "**", [(r"pin=(\d+)", "**")]), (r"(\d)(\d)", "*", []), (r"pin=(\d+)", "{{ .Value }}", [])],
+)
+def test_a_replaced_group_is_a_mask(
+    tmp_path: Path, expression: str, replace: str, expected: list[tuple[str, str]]
+) -> None:
+    stage = f"{{replace: {{expression: '{expression}', replace: '{replace}'}}}}"
+    job = f"{{job_name: a, static_configs: [{{labels: {{__path__: /a.log}}}}], pipeline_stages: [{stage}]}}"
+    agent = tmp_path / "agent.yaml"
+    agent.write_text(translated(tmp_path, "promtail.yaml", f"scrape_configs: [{job}]").yaml, encoding="utf-8")
+
+    assert [(mask.pattern, mask.replace) for mask in load(agent, {}).sources[0].mask] == expected
