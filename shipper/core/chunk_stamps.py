@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.timestamps import DAY_MS, Stamp, StampReader, epoch_ms, utc_text
+from shipper.core.timestamps import DAY_MS, Stamp, StampReader, epoch_ms, fraction_text, utc_text
 
 _TAILS_KEPT: Final = 4096
 _HEADS_KEPT: Final = 8192
@@ -154,7 +154,7 @@ class ChunkStamps:
             return None
         if not (digits.isascii() and digits.isdigit() and len(digits) <= 9):
             return None
-        tail = f".{digits[:3]:0<3}Z"
+        tail = f".{fraction_text(digits, point)}Z"
         if len(digits) <= 3 and len(self.tails) < _TAILS_KEPT:
             self.tails[rest] = tail
         return tail

@@ -35,6 +35,7 @@ QUIET_MS: Final = 500
 _FIRST_LOOK: Final = 12
 _ENOUGH: Final = 0.5
 _ALIKE: Final = 0.02
+_SURE: Final = 0.8
 _MOST_LAYOUTS: Final = 4
 _ANSI: Final = "ansi"
 _BODIES: Final = (RecordFormat.JSON, RecordFormat.LOGFMT)
@@ -138,12 +139,8 @@ def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], n
         return None
     for layout in first:
         rule = rule_of(layout, candidates)
-        if (
-            rule is None
-            or rule.format is RecordFormat.RAW
-            or (not rule.patterns and rule.format is RecordFormat.PATTERN)
-        ):
-            continue
+        if rule is None or rule.ansi or rule.format is RecordFormat.RAW or layout.startswith("{"):
+            continue  # colours belong to the file that has them, and a preset may read what was learned elsewhere
         fit = _fit(rule, lines, near_ms)
         if fit.share > 1 - _ALIKE:
             return Choice(layout, rule, fit.share, len(lines), "as other files of this source")
@@ -152,14 +149,43 @@ def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], n
 
 def _best(candidates: Sequence[Rule], raw: Rule, lines: list[str], near_ms: int) -> Choice:
     few = lines[:: max(1, len(lines) // _FIRST_LOOK)]
-    hopeful = [rule for rule in candidates if rule.format is RecordFormat.W3C or any(_fit(rule, few, near_ms).lines)]
+    hopeful = [rule for rule in candidates if _reads_pairs(rule) or any(_fit(rule, few, near_ms).lines)]
     fits = [fit for fit in (_fit(rule, lines, near_ms) for rule in hopeful) if any(fit.lines)]
     most = max((fit.share for fit in fits), default=0.0)
     if most < _ENOUGH:
         return _learned_choice(raw, fits, lines, near_ms)
     alike = [fit for fit in fits if fit.share >= most - _ALIKE]
     best = min(alike, key=lambda fit: (fit.rule.rank, -_detail(fit, lines), -fit.share))
-    return _with_others(best, fits, raw, lines, near_ms)
+    return _seen_better(best, raw, lines, near_ms) or _with_others(best, fits, raw, lines, near_ms)
+
+
+def _seen_better(best: _Fit, raw: Rule, lines: list[str], near_ms: int) -> Choice | None:
+    """Return a learned layout where *best* fits by chance: it takes hardly anything out of lines that have a level.
+
+    The same goes for pairs of keys and values whose time has a name of its own.
+    """
+    stamped, levelled, detail = _taken(best, lines)
+    if not best.rule.rank or best.rule.format not in (RecordFormat.PATTERN, RecordFormat.LOGFMT):
+        return None
+    if (stamped and best.rule.format is RecordFormat.LOGFMT) or (stamped and (levelled > 0.5 or detail > 1)):
+        return None
+    general = learn(lines, near_ms)
+    if general is None or not general.formats:
+        return None
+    fit = _fit(_learned(raw, general), lines, near_ms)
+    if fit.share < best.share - _ALIKE or (stamped and _taken(fit, lines)[1] < max(_SURE, levelled)):
+        return None
+    return Choice(_named(general), fit.rule, fit.share, len(lines), general.evidence)
+
+
+def _taken(fit: _Fit, lines: list[str]) -> tuple[float, float, float]:
+    """Return the shares of records with a stamp and with a level, and how many attributes one has."""
+    reader, _ = _compiled(_Key(fit.rule))
+    parsed = [reader.extract(line) for line, fits in zip(lines, fit.lines, strict=True) if fits][:SAMPLE_LINES]
+    parsed = [one for one in parsed if one is not UNPARSED and one.fits] or parsed
+    count = max(len(parsed), 1)
+    stamps, levels = sum(p.stamp is not None for p in parsed), sum(p.level is not None for p in parsed)
+    return stamps / count, levels / count, sum(len(p.attributes) for p in parsed) / count
 
 
 def _detail(fit: _Fit, lines: list[str]) -> float:
@@ -181,13 +207,21 @@ def _fit(rule: Rule, lines: list[str], near_ms: int) -> _Fit:
     sign = re.compile(rule.sign).search if rule.sign is not None else None
     explained: list[bool] = []
     above = False
-    for line in lines:
+    pairs = _reads_pairs(rule)
+    for number, line in enumerate(lines):
         own = (sign is None or sign(line) is not None) and _is_record(rule, reader, line, near_ms)
+        if pairs and not own and number + 1 < len(lines):
+            own = _is_record(rule, reader, f"{line}\n{lines[number + 1]}", near_ms)
         # What begins with a stamp of its own is no part of the record above, whatever the layout says.
         goes_on = not own and above and splitter.multi and not begins_with_stamp(line)
         above = own or goes_on
         explained.append(above)
     return _Fit(rule, explained)
+
+
+def _reads_pairs(rule: Rule) -> bool:
+    """Return whether lines of this form can be judged together only."""
+    return rule.format is RecordFormat.W3C or any(r"\n(?P" in pattern for pattern in rule.patterns)
 
 
 def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
@@ -240,7 +274,7 @@ def _objects(rule: Rule, reader: EventRules, splitter: RecordSplitter, lines: li
 
 def _with_others(best: _Fit, fits: list[_Fit], raw: Rule, lines: list[str], near_ms: int) -> Choice:
     """Add what explains the lines that *best* leaves over."""
-    rules, explained = [best.rule], list(best.lines)
+    rules, explained = [*_programs(best, fits, lines), best.rule], list(best.lines)
     while not all(explained) and len(rules) < _MOST_LAYOUTS and best.rule.format is RecordFormat.PATTERN:
         rest = [index for index, good in enumerate(explained) if not good]
         others = [fit for fit in fits if fit.rule not in rules and _can_join(best.rule, fit.rule)]
@@ -250,7 +284,7 @@ def _with_others(best: _Fit, fits: list[_Fit], raw: Rule, lines: list[str], near
             break
         rules.append(others[number].rule)
         explained = [good or more for good, more in zip(explained, others[number].lines, strict=True)]
-    family = _family(best, fits)
+    family = _family(best, fits, lines)
     if family is not None and family not in rules:
         rules.append(family)
     layout = "+".join(rule.layout for rule in rules)
@@ -266,10 +300,23 @@ def _with_others(best: _Fit, fits: list[_Fit], raw: Rule, lines: list[str], near
     return Choice(layout, chosen, count / len(lines), len(lines), f"{names}: {count} of {len(lines)} lines")
 
 
-def _family(best: _Fit, fits: list[_Fit]) -> Rule | None:
+def _family(best: _Fit, fits: list[_Fit], lines: list[str]) -> Rule | None:
     """Return what reads the lines of other programs in a file that has shown those of one only, such as a syslog."""
     wider = [fit for fit in fits if fit.rule.rank > best.rule.rank and _can_join(best.rule, fit.rule)]
-    return next((fit.rule for fit in wider if fit.share >= best.share), None)
+    able = [fit for fit in wider if fit.share >= best.share]
+    alike = [fit for fit in able if set(fit.rule.stamp.formats or ALL) & set(best.rule.stamp.formats or ALL)]
+    found = max(alike, key=lambda fit: (_detail(fit, lines), -fit.rule.rank), default=None)
+    return found.rule if found is not None and _detail(found, lines) else None
+
+
+def _programs(best: _Fit, fits: list[_Fit], lines: list[str]) -> list[Rule]:
+    """Return the formats of single programs that take more out of their lines than the family's does."""
+    if not best.rule.rank:
+        return []
+    detail = _detail(best, lines)
+    own = [fit for fit in fits if not fit.rule.rank and fit.rule.sign is not None and _can_join(best.rule, fit.rule)]
+    more = [fit for fit in own if _detail(fit, lines) >= detail]
+    return [fit.rule for fit in sorted(more, key=lambda fit: -fit.share)][: _MOST_LAYOUTS - 1]
 
 
 def _is_worth_learning(rule: Rule, left: list[str], lines: list[str]) -> bool:
@@ -280,18 +327,23 @@ def _is_worth_learning(rule: Rule, left: list[str], lines: list[str]) -> bool:
 def _can_join(rule: Rule, other: Rule) -> bool:
     formats = all(one.format is RecordFormat.PATTERN for one in (rule, other))
     starts = all(one.multiline is None or one.multiline.start_at_stamp for one in (rule, other))
-    return formats and starts and other.stamp.field == rule.stamp.field and other.sign is None
+    return formats and starts and other.stamp.field == rule.stamp.field
 
 
 def _joined(rules: Sequence[Rule]) -> Rule:
     """Return one rule with the patterns of all: a line is read by the first that fits."""
     first = rules[0]
     multiline = next((rule.multiline for rule in rules if rule.multiline is not None), None)
+    if multiline is not None and multiline.start is not None:
+        # A start that one of them names would swallow the records of the others.
+        multiline = MultilineRule(start_at_stamp=True, timeout_ms=multiline.timeout_ms)
     formats = tuple(dict.fromkeys(text for rule in rules for text in (rule.stamp.formats or ALL)))
+    texts = [pattern for rule in rules for pattern in rule.patterns]
+    repeated = [text for text in texts if texts.count(text) > 1]  # what several fall back on comes after what each has
     words = {word: meaning for rule in reversed(rules) for word, meaning in rule.severity.words.items()}
     return msgspec.structs.replace(
         first,
-        patterns=tuple(pattern for rule in rules for pattern in rule.patterns),
+        patterns=(*(text for text in texts if texts.count(text) == 1), *dict.fromkeys(repeated)),
         stamp=StampRule(first.stamp.field, formats, first.stamp.zone),
         severity=msgspec.structs.replace(first.severity, words=words),
         multiline=multiline,

@@ -16,28 +16,31 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.stamp_shapes import BY_NAME, Found, Shape, stamps_in
+from shipper.core.stamp_shapes import BY_NAME, CLOCK_ONLY, Found, Shape, stamps_in
 from shipper.core.timestamps import DAY_MS, StampReader
 
 WORDS: Final = (
     "EMERGENCY", "EMERG", "ALERT", "CRITICAL", "CRIT", "SEVERE", "FATAL", "PANIC", "ERROR", "ERR", "WARNING", "WARN",
     "NOTICE", "INFORMATION", "INFO", "VERBOSE", "DEBUG", "TRACE", "FINEST", "FINER", "FINE",
+    "INF", "WRN", "FTL", "DBG", "DBUG", "VRB", "TRC", "TRCE", "CRT",
 )  # fmt: skip
 _WORD: Final = "|".join(WORDS)
 _NOT_INSIDE: Final = r"(?<![A-Za-z0-9_/.-])"
 _NOT_ON: Final = r"(?![A-Za-z0-9_/-])"
 # In capitals a level word is meant; in other letters only where something marks it out.
 _LEVEL: Final = re.compile(
-    rf"{_NOT_INSIDE}(?:(?P<capital>{_WORD})|(?i:(?<=[\[<({{|=\"])(?P<marked>{_WORD})(?=[\]>)}}|:\"\s])|(?P<spoken>{_WORD})(?=:)))"
+    rf"{_NOT_INSIDE}(?:(?P<capital>{_WORD})|(?i:(?<=[\[<({{|=\"])(?P<marked>{_WORD})(?=[\]>)}}|:\"\s])|(?P<spoken>{_WORD}|FAIL)(?=:)))"
     rf"{_NOT_ON}"
 )
 _FIRST_WORD: Final = re.compile(rf"[ \t\[\]<>(){{}}|:,-]*(?P<level>(?i:{_WORD}))(?=[\]>)}}|:,\s-]|$)")
 _LETTER: Final = re.compile(r"[ \t]*[\[<(|/]?(?P<level>[A-Z])(?=[\]>)|/:\s])")
 _LETTERS: Final = frozenset("EWIDVTFNC")
+_LED: Final = re.compile(rf"^[\[<(]?(?P<severity>(?:{_WORD})(?=[:\])>\s])|(?i:{_WORD}|FAIL)(?=[:\])>]))")
 LEVEL_WITHIN: Final = 100
 _EARLIEST_MS: Final = 946_684_800_000  # 2000: a bare number that means an earlier instant is none
 _MOSTLY: Final = 0.5
 _ENOUGH_TO_BE_FIXED: Final = 10
+_FIRST_COLUMNS: Final = 24
 
 
 class General(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,6 +130,8 @@ def _worth(stamps: list[_Placed], formats: tuple[str, ...], near_ms: int) -> flo
     """Return how sure it is that *stamps* date their lines: many, in order, and early in the line."""
     instants = _instants(stamps, formats, near_ms)
     column = sum(stamp.found.begin for stamp in stamps) / len(stamps)
+    if stamps[0].found.shape.formats == (CLOCK_ONLY,):
+        return 0.3 * len(stamps)  # a date says more than a time of day
     return len(stamps) * (0.5 + 0.5 * _in_order(instants)) * (1.0 - 0.5 * min(column, 200.0) / 200.0)
 
 
@@ -162,6 +167,8 @@ def _can_be_meant(stamps: list[_Placed], instants: list[int], near_ms: int) -> b
     """Return whether bare numbers can be times: of these years, in order, at the beginning or set apart."""
     if min(instants) < _EARLIEST_MS or max(instants) > near_ms + 2 * DAY_MS:
         return False
+    if stamps[0].found.shape.formats == (CLOCK_ONLY,):
+        return all(len(stamp.before) <= _FIRST_COLUMNS for stamp in stamps)
     apart = all(not stamp.before.strip(" \t[(<\"'{") or stamp.before[-1:] in "[(<=:\"'|," for stamp in stamps)
     return apart and _in_order(instants) >= 0.8 and (len(instants) >= 3 or all(not stamp.before for stamp in stamps))
 
@@ -203,6 +210,8 @@ def _with_level(begin: str, stamps: list[_Placed]) -> Iterable[str]:
     first = [match for match in map(_FIRST_WORD.match, after) if match is not None]
     if len(first) >= _MOSTLY * len(stamps):
         yield rf"{begin}[^A-Za-z0-9]*(?P<severity>(?i:{_WORD})){_NOT_ON}"
+        if len(first) < len(stamps):
+            yield rf"{begin}(?=.{{0,{LEVEL_WITHIN}}}?(?<=[\[<])(?P<severity>(?i:{_WORD}))(?=[\]>]))"
         return
     letters = [match["level"] for match in map(_LETTER.match, after) if match is not None]
     if len(letters) >= 0.9 * len(stamps) and set(letters) <= _LETTERS:
@@ -235,6 +244,13 @@ def _without_stamps(lines: Sequence[str]) -> General | None:
     """Return a layout of lines that have levels, or belong together by indentation, and no times."""
     levels = sum(1 for line in lines if _LEVEL.search(line[:LEVEL_WITHIN]))
     indented = any(line[0] in " \t" for line in lines[1:])
+    led = sum(1 for line in lines if _LED.match(line))
+    if led and _LED.match(lines[0]) and led >= _MOSTLY * sum(1 for line in lines if line[0] not in " \t"):
+        return General(
+            patterns=(_LED.pattern,),
+            continues=led < len(lines),
+            evidence=f"no stamps; {led} of {len(lines)} lines begin with a level word",
+        )
     if levels < 0.3 * len(lines) and not indented:
         return None
     marked = rf"(?:{_WORD})|(?<=[\[<({{|=])(?i:{_WORD})(?=[\]>)}}|:\s])|(?i:{_WORD})(?=:)"

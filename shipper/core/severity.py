@@ -15,15 +15,15 @@ SEVERITIES: Final = (
 )  # fmt: skip
 
 _WORDS: Final = {
-    "emergency": "emerg emergency panic fatal f ftl",
+    "emergency": "emerg emergency panic fatal f ftl fatl",
     "alert": "alert a",
-    "critical": "critical crit c",
+    "critical": "critical crit crt c",
     "severe": "severe",
     "error": "error err erro e eror failure fail failed",
     "warn": "warn warning w wrn warns",
     "notice": "notice noti note n",
     "info": "info information informational inf i log audit ok success default normal config",
-    "debug": "debug dbg d trace trc t verbose verb v vrb fine finer finest silly "
+    "debug": "debug dbg dbug d trace trc trce t verbose verb v vrb fine finer finest silly "
     "debug1 debug2 debug3 debug4 debug5 trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8",
     "none": "none notset off unknown",
 }

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 SEARCHED_CHARACTERS: Final = 256
+CLOCK_ONLY: Final = "%H:%M:%S"
 
-_CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
-_LOOSE_CLOCK: Final = r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?"
+_CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
+_LOOSE_CLOCK: Final = r"\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?"
 _OFFSET: Final = r"[+-]\d\d(?::?\d\d)?"
-_ZONE: Final = rf"(?: ?(?:Z\b|(?:UTC|GMT){_OFFSET}|{_OFFSET}(?![\w:-])|(?:UTC|GMT|[A-Z]{{2,3}}T)\b))?"
+_ZONE: Final = rf"(?: ?(?:Z\b|(?:UTC|GMT){_OFFSET}|{_OFFSET}(?![\w:-])|(?:UTC|GMT|[A-Z]{{2,3}}T)(?![\w:])))?"
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _FULL_MONTH: Final = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December|" + _MONTH + ")"
@@ -59,6 +60,11 @@ SHAPES: Final = (
         "iso_colon_fraction",
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3,9}",
         ("%Y-%m-%d %H:%M:%S:%f",),
+    ),
+    Shape(
+        "iso_loose",
+        r"\d{4}-\d{1,2}-\d{1,2}[ ,]\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?",
+        ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d,%H:%M:%S"),
     ),
     Shape(
         "slashes",
@@ -225,6 +231,7 @@ SHAPES: Final = (
         r"\d{6} \d{6}",
         ("%y%m%d %H%M%S",),
     ),
+    Shape("compact_spaced", r"\d{8} \d{6}(?:[.,]\d{1,9})?", ("%Y%m%d %H%M%S",)),
     Shape(
         "klog",
         rf"\d{{4}} {_CLOCK}",
@@ -243,6 +250,10 @@ SHAPES: Final = (
             "%d/%m %H:%M:%S",
         ),
     ),
+    Shape("month_day_dots", rf"\d\d\.\d\d {_CLOCK}", ("%m.%d %H:%M:%S", "%d.%m %H:%M:%S")),
+    Shape("to_the_minute", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?![:\d])", ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")),
+    Shape("clock", r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![:\d])", (CLOCK_ONLY,), bare=True),
+    Shape("compact_whole", r"20\d{12}", ("%Y%m%d%H%M%S",), bare=True),
     Shape("epoch_fraction", r"\d{10}\.\d{3,9}", ("epoch",), bare=True),
     Shape("epoch", r"\d{19}|\d{16}|\d{13}|\d{10}", ("epoch",), bare=True),
 )

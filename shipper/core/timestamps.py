@@ -18,6 +18,8 @@ from shipper.core.stamp_formats import ALL, DAYS, EPOCH_DIVISORS, MONTHS, compil
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 DAY_MS: Final = 86_400_000
+_AHEAD_MS: Final = 60_000  # a program's clock may be a little ahead of the file system's
+_DATE_PARTS: Final = frozenset("Yymdba")
 _OFFSET: Final = re.compile(r"(?:UTC|GMT|Z)?([+-])(\d\d?)(?::?(\d\d))?", re.IGNORECASE)
 
 ABBREVIATIONS: Final = {
@@ -49,6 +51,11 @@ class Stamp(NamedTuple):
 def utc_text(ms: int) -> str:
     """Return *ms* as RFC 3339 in UTC with exactly three fraction digits."""
     return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def fraction_text(digits: str, point: str) -> str:
+    """Return the milliseconds of a fraction as three digits; behind a colon stands a number of them, zeros left out."""
+    return digits[:3].rjust(3, "0") if point == ":" else digits[:3].ljust(3, "0")
 
 
 def epoch_ms(value: float, divisor: int = 0) -> int | None:
@@ -128,7 +135,7 @@ class StampReader:
         Args:
             text: The whole stamp; blanks around it do not matter.
             near_ms: Modification time of the file. A stamp without a year is the latest that is not more than a day
-                after it; a weekday decides where there is one.
+                after it; a weekday decides where there is one. A mere time of day is the latest that is not after it.
             after_ms: The stamp before in this file: of two instants with the same local time (the clock was put
                 back) the second is meant when the first would go back in time.
         """
@@ -160,17 +167,18 @@ class StampReader:
             start, end = match.start("point" if part.get("point") else "f"), match.end("f")
         else:
             start = end = match.end("S") if "S" in part else match.end()
-        fraction = int(digits[:3].ljust(3, "0")) if digits else 0
+        fraction = int(fraction_text(digits, part.get("point") or "")) if digits else 0
         zone = self._zone_named(part.get("zone"))
         if zone is None:
             return None
         seconds = _seconds_of_day(part)
         if seconds is None:
             return None
-        day = _day(part, near_ms)
-        if day is None:
-            return None
-        found = _instant(day, seconds, zone, after_ms, fraction)
+        if not _DATE_PARTS.intersection(part):
+            found = _latest(seconds, zone, near_ms, fraction)
+        else:
+            day = _day(part, near_ms)
+            found = None if day is None else _instant(day, seconds, zone, after_ms, fraction)
         return None if found is None else Stamp(found[0], start, end, found[1])
 
     def _zone_named(self, text: str | None) -> tzinfo | None:
@@ -251,6 +259,18 @@ def _ordinal(year: int, month: int, day: int) -> int | None:
         return date(year, month, day).toordinal() - _EPOCH_DAY
     except ValueError:
         return None
+
+
+def _latest(seconds: int, zone: tzinfo, near_ms: int, fraction: int) -> tuple[int, bool] | None:
+    """Return the latest instant with this time of day that the file can have been written at.
+
+    Unstable: the same text is another day's once the file was modified later.
+    """
+    for day in range(near_ms // DAY_MS + 1, near_ms // DAY_MS - 3, -1):
+        found = _instant(day, seconds, zone, None, fraction)
+        if found is not None and found[0] <= near_ms + _AHEAD_MS:
+            return found[0], False
+    return None
 
 
 def _instant(day: int, seconds: int, zone: tzinfo, after_ms: int | None, fraction: int) -> tuple[int, bool] | None:

@@ -88,7 +88,7 @@ def test_a_file_without_stamps_still_has_levels_and_indentation() -> None:
     general = learn(lines_of("ERROR: thing {n}\n    at this place"), NEAR_MS)
 
     assert general is not None
-    assert (general.formats, general.indented) == ((), True)
+    assert (general.formats, general.continues) == ((), True)
     assert [m["severity"] for p in general.patterns if (m := re.match(p, "ERROR: thing"))] == ["ERROR"]
 
 

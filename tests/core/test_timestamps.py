@@ -99,9 +99,31 @@ def test_fractions_of_any_length_are_cut_to_milliseconds(digits: int) -> None:
     assert read(text) == f"2026-11-23T19:59:58.{fraction[:3]:0<3}Z"
 
 
-@pytest.mark.parametrize("point", [".", ",", ":"])
-def test_a_fraction_follows_a_point_a_comma_or_a_colon(point: str) -> None:
-    assert read(f"2026-11-23 19:59:58{point}25", "%Y-%m-%d %H:%M:%S") == "2026-11-23T19:59:58.250Z"
+@pytest.mark.parametrize(
+    ("fraction", "milliseconds"),
+    [(".25", "250"), (",25", "250"), (":250", "250"), (":25", "025"), (":7", "007"), (":250999", "250")],
+)
+def test_a_fraction_follows_a_point_or_a_comma_and_a_colon_a_number_of_milliseconds(
+    fraction: str, milliseconds: str
+) -> None:
+    assert read(f"2026-11-23 19:59:58{fraction}", "%Y-%m-%d %H:%M:%S") == f"2026-11-23T19:59:58.{milliseconds}Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("14:00:00", "2026-11-24T14:00:00.000Z", id="earlier_on_the_day_of_the_last_writing"),
+        pytest.param("15:00:30.5", "2026-11-24T15:00:30.500Z", id="a_clock_a_little_ahead"),
+        pytest.param("15:02:00", "2026-11-23T15:02:00.000Z", id="later_than_the_last_writing_is_the_day_before"),
+    ],
+)
+def test_a_mere_time_of_day_is_the_latest_that_the_file_can_hold(text: str, expected: str) -> None:
+    near_ms = int(datetime(2026, 11, 24, 15, 0, tzinfo=UTC).timestamp() * 1000)
+
+    stamp = StampReader(("%H:%M:%S",), "UTC").read(text, near_ms=near_ms, after_ms=None)
+
+    assert stamp is not None
+    assert (utc_text(stamp.ms), stamp.stable) == (expected, False)
 
 
 @pytest.mark.parametrize(

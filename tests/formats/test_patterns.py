@@ -28,6 +28,9 @@ ALIKE = {
     ("kafka", "log4j"),
     ("mongodb", "winston_text"),
     ("uvicorn", "postgresql"),
+    ("sshd", "journald_short"),
+    ("sshd", "syslog_iso"),
+    ("sshd", "syslog_rfc3164"),
     ("vdsm", "python_logging"),
 }
 LONG = 10_000
@@ -87,18 +90,18 @@ def test_a_line_of_something_else_is_not_taken(name: str, line: str) -> None:
 
 
 def test_a_programs_pattern_takes_no_other_programs_record() -> None:
-    """But where one format is part of the other, or cannot be told from it by a line."""
+    """But where one format is part of the other, or cannot be told from it by a line without its sign."""
     programs = {
-        name: [re.compile(pattern) for pattern in preset.all_patterns]
+        name: ([re.compile(pattern) for pattern in preset.all_patterns], re.compile(preset.sign or ""))
         for name, preset in presets().items()
         if preset.format == "pattern" and preset.rank == "program"
     }
     taken = {
         (name, other)
-        for name, own in programs.items()
+        for name, (own, sign) in programs.items()
         for other in names()
         for sample in samples_of(other)
-        if other != name and any(pattern.match(sample.text) for pattern in own)
+        if other != name and sign.search(sample.text) and any(pattern.match(sample.text) for pattern in own)
     }
 
     assert taken == ALIKE
