@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "run": "follow the configured files and deliver them",
     "check": "validate the configuration, the paths and the endpoint",
     "explain": "show how each record of a file is read, and why",
+    "suggest": "propose a source for some files",
     "schema": "print the JSON Schema of agent.yaml",
     "formats": "list the presets, or show one",
     "endpoint": "serve the local ingest endpoint",

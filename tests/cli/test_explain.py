@@ -33,7 +33,7 @@ def run(*arguments: str | Path, text: bytes | None = None) -> Result:
 def objects(*arguments: str | Path, text: bytes | None = None) -> list[dict[str, object]]:
     result = run("--json", *arguments, text=text)
     assert result.exception is None, result.exception
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 def spans(found: list[dict[str, object]]) -> list[tuple[object, object]]:

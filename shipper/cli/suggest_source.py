@@ -1,0 +1,106 @@
+"""A chosen layout as a source of agent.yaml that reads the same: its keys, its globs, its YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from shipper.config.presets import PRETTY_JSON
+from shipper.core.detect import Choice
+from shipper.core.general import General
+from shipper.core.rotation_names import live_names
+from shipper.core.rule import RecordFormat, Rule
+
+_DATE: Final = re.compile(r"(?<!\d)(?:\d{4}[-_.]?\d\d[-_.]?\d\d(?:[-_T.]?\d\d){0,3}|\d{6,10})(?!\d)")
+_SPECIAL: Final = re.compile(r"[*?\[\]{}]")
+_OF_NO_PROGRAM: Final = frozenset(["", "log", "logs", "var", "tmp"])
+
+Keys = dict[str, object]
+
+
+def reading_keys(choice: Choice) -> tuple[Keys, str]:
+    """Return the keys of a source that reads as *choice* does, and why it is `auto` where nothing else would."""
+    names, brace, learned = choice.layout.partition("{")
+    if choice.rule.ansi:
+        return {"format": "auto"}, "the lines have terminal colours, which only auto takes out"
+    if not brace and names == PRETTY_JSON:
+        return {"format": "json", "multiline": {"start": r"\{"}}, ""
+    if not brace and "+" not in names:
+        return {"format": names}, ""
+    if names:
+        return {"format": "auto"}, "the file has several layouts, and only auto keeps more than one"
+    return _learned(msgspec.json.decode("{" + learned, type=General), choice.rule), ""
+
+
+def _learned(general: General, rule: Rule) -> Keys:
+    keys: Keys = {"format": "raw"} if rule.format is RecordFormat.RAW else {"pattern": one_pattern(general.patterns)}
+    if general.formats:
+        keys["timestamp"] = {"formats": list(general.formats)}
+    if general.continues and general.patterns:
+        keys["multiline"] = {"start": "timestamp", "timeout": "500ms"}
+    elif general.indented:
+        keys["multiline"] = {"continue": r"[ \t]", "timeout": "500ms"}
+    return keys
+
+
+def one_pattern(patterns: Sequence[str]) -> str:
+    """Return one pattern for a learned layout's alternatives: all but the last are that with a level somewhere.
+
+    The second level goes by the group `level`, which means the same: a name can stand in a pattern only once.
+    """
+    *richer, begin = patterns
+    if not richer:
+        return begin
+    bare = begin.removeprefix("^")
+    if not richer[0].startswith(begin):  # the level stands before the stamp
+        return f"^(?:{richer[0].removeprefix('^').removesuffix(bare)})?{bare}"
+    tails = [pattern.removeprefix(begin) for pattern in richer]
+    tails[1:] = [tail.replace("(?P<severity>", "(?P<level>") for tail in tails[1:]]
+    return f"{begin}(?:{'|'.join(tails)})?"
+
+
+def glob_for(path: Path) -> str:
+    """Return a glob for *path* and those that will follow it: dates in the name stand open, rotated forms do not count.
+
+    The agent finds what was rotated away by itself.
+    """
+    stems = [name for name in live_names(path.name) if (path.parent / name).exists()]
+    shortest = min(stems, key=len) if stems else path.name
+    if not stems:
+        numbered = re.fullmatch(r"(.*\.log)(?:\.\d{1,3}|-\d{8})", path.name)
+        shortest = numbered[1] if numbered else path.name
+    dated = "*".join(_SPECIAL.sub("?", piece) for piece in _DATE.split(shortest))
+    return f"{_SPECIAL.sub('?', str(path.parent)).rstrip('/')}/{dated}"
+
+
+def name_for(glob: str, taken: Sequence[str]) -> str:
+    """Return a name for the source of *glob* that is not *taken*: the folder's and the file's."""
+    folder, _, name = glob.rpartition("/")
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", name.partition(".")[0]).strip("-").lower() or "log"
+    parent = re.sub(r"[^A-Za-z0-9]+", "-", folder.rpartition("/")[2]).strip("-").lower()
+    wanted = stem if parent in _OF_NO_PROGRAM or parent == stem else f"{parent}-{stem}"
+    number = 1
+    while (name := wanted if number == 1 else f"{wanted}-{number}") in taken:
+        number += 1
+    return name
+
+
+def yaml_of(keys: Keys, comments: Sequence[str] = ()) -> str:
+    """Return *keys* as an entry of `sources`, with *comments* in front."""
+    lines = [f"  # {comment}" for comment in comments]
+    for number, (key, value) in enumerate(keys.items()):
+        lines.append(f"  {'-' if not number else ' '} {key}: {_flow(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    text = str(value).replace("$", "$$")  # a single one is a reference to the environment
+    return text if re.fullmatch(r"[A-Za-z][\w-]*", text) else "'" + text.replace("'", "''") + "'"
