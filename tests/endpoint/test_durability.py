@@ -26,6 +26,8 @@ KILL_ROUNDS = int(os.environ.get("SHIPPER_KILL_ROUNDS", "3"))
 WRITERS = 4
 EVENTS_A_REQUEST = 20
 DISK_BYTES = 4 * 1024 * 1024
+SMALL_STORE = "1MiB"
+SEGMENT_BYTES = 64 * 1024  # of a store so small; hexadecimal noise compresses to half
 
 
 class Writer(threading.Thread):
@@ -137,3 +139,19 @@ def fill(endpoint: EndpointProcess, acked: set[str], name: str) -> dict[str, obj
             return error
         acked.update(batch)
     raise AssertionError("the disk took everything")
+
+
+def test_a_disk_that_goes_away_ends_the_endpoint_with_74_and_what_was_acknowledged_is_there(
+    start: Start, tmp_path: Path
+) -> None:
+    endpoint = start("--store-size", SMALL_STORE)
+    noise = random.Random(74).randbytes(SEGMENT_BYTES).hex()
+    assert endpoint.ingest({"content": "fills the segment", "noise": noise}).status == 204
+
+    gone = (tmp_path / "store").rename(tmp_path / "gone")
+    reply = endpoint.ingest({"content": "needs a new segment"})
+
+    assert reply.status == 500
+    assert endpoint.process.wait(20) == 74
+    assert "mend the disk and start the endpoint again" in endpoint.log.read_text()
+    assert contents(start(store=gone)) == Counter(["fills the segment"])
