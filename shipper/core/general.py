@@ -33,14 +33,17 @@ _LEVEL: Final = re.compile(
     rf"{_NOT_ON}"
 )
 _FIRST_WORD: Final = re.compile(rf"[ \t\[\]<>(){{}}|:,-]*(?P<level>(?i:{_WORD}))(?=[\]>)}}|:,\s-]|$)")
-_LETTER: Final = re.compile(r"[ \t]*[\[<(|/]?(?P<level>[A-Z])(?=[\]>)|/:\s])")
+_LETTER: Final = re.compile(r"[ \t]*[\[<(|/]?(?P<level>[A-Z])(?=[\]>)|/:!\s])")
 _LETTERS: Final = frozenset("EWIDVTFNC")
 _LED: Final = re.compile(rf"^[\[<(]?(?P<severity>(?:{_WORD})(?=[:\])>\s])|(?i:{_WORD}|FAIL)(?=[:\])>]))")
+_KEYED: Final = re.compile(
+    rf"(?<![A-Za-z0-9])(?:[lL]evel|LEVEL|lvl|severity|loglevel)\"?[=:] ?\"?(?P<severity>(?i:{_WORD})){_NOT_ON}"
+)
+_LEADS_TO_CLOCK: Final = re.compile(rf"[^A-Za-z0-9]*(?:(?i:{_WORD})[^A-Za-z0-9]*)?")
 LEVEL_WITHIN: Final = 100
 _EARLIEST_MS: Final = 946_684_800_000  # 2000: a bare number that means an earlier instant is none
 _MOSTLY: Final = 0.5
 _ENOUGH_TO_BE_FIXED: Final = 10
-_FIRST_COLUMNS: Final = 24
 
 
 class General(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -168,7 +171,7 @@ def _can_be_meant(stamps: list[_Placed], instants: list[int], near_ms: int) -> b
     if min(instants) < _EARLIEST_MS or max(instants) > near_ms + 2 * DAY_MS:
         return False
     if stamps[0].found.shape.formats == (CLOCK_ONLY,):
-        return all(len(stamp.before) <= _FIRST_COLUMNS for stamp in stamps)
+        return _in_order(instants) >= 0.8 and all(_LEADS_TO_CLOCK.fullmatch(stamp.before) for stamp in stamps)
     apart = all(not stamp.before.strip(" \t[(<\"'{") or stamp.before[-1:] in "[(<=:\"'|," for stamp in stamps)
     return apart and _in_order(instants) >= 0.8 and (len(instants) >= 3 or all(not stamp.before for stamp in stamps))
 
@@ -207,6 +210,9 @@ def _last(texts: set[str]) -> str:
 def _with_level(begin: str, stamps: list[_Placed]) -> Iterable[str]:
     """Return patterns, *begin* with a level behind it or before it: the closest place at which most lines have one."""
     after = [stamp.after for stamp in stamps]
+    if sum(1 for text in after if _KEYED.search(text)) >= _MOSTLY * len(stamps):
+        yield rf"{begin}(?=.{{0,{LEVEL_WITHIN}}}?{_KEYED.pattern})"
+        return
     first = [match for match in map(_FIRST_WORD.match, after) if match is not None]
     if len(first) >= _MOSTLY * len(stamps):
         yield rf"{begin}[^A-Za-z0-9]*(?P<severity>(?i:{_WORD})){_NOT_ON}"
@@ -215,7 +221,7 @@ def _with_level(begin: str, stamps: list[_Placed]) -> Iterable[str]:
         return
     letters = [match["level"] for match in map(_LETTER.match, after) if match is not None]
     if len(letters) >= 0.9 * len(stamps) and set(letters) <= _LETTERS:
-        yield rf"{begin}[ \t]*[\[<(|/]?(?P<severity>[A-Z])(?=[\]>)|/:\s])"
+        yield rf"{begin}[ \t]*[\[<(|/]?(?P<severity>[A-Z])(?=[\]>)|/:!\s])"
         return
     before = [stamp.before for stamp in stamps]
     if sum(1 for text in before if _LEVEL.search(text)) >= _MOSTLY * len(stamps):
@@ -236,7 +242,7 @@ def _at_word(begin: str, after: list[str]) -> Iterable[str]:
     word, count = places.most_common(1)[0]
     if count >= 0.8 * places.total():
         yield rf"{begin}(?:[^ \n]* ){{{word}}}[^A-Za-z0-9 \n]*(?P<severity>(?i:{_WORD})){_NOT_ON}"
-    marked = rf"(?:{_WORD})|(?<=[\[<({{|=])(?i:{_WORD})(?=[\]>)}}|:\s])"
+    marked = rf"(?:{_WORD})|(?<=[\[<({{|=\"])(?i:{_WORD})(?=[\]>)}}|:\s\"])"
     yield rf"{begin}(?=.{{0,{LEVEL_WITHIN}}}?{_NOT_INSIDE}(?P<severity>{marked}){_NOT_ON})"
 
 
@@ -253,7 +259,7 @@ def _without_stamps(lines: Sequence[str]) -> General | None:
         )
     if levels < 0.3 * len(lines) and not indented:
         return None
-    marked = rf"(?:{_WORD})|(?<=[\[<({{|=])(?i:{_WORD})(?=[\]>)}}|:\s])|(?i:{_WORD})(?=:)"
+    marked = rf"(?:{_WORD})|(?<=[\[<({{|=\"])(?i:{_WORD})(?=[\]>)}}|:\s\"])|(?i:{_WORD})(?=:)"
     pattern = rf"^(?=.{{0,{LEVEL_WITHIN}}}?{_NOT_INSIDE}(?P<severity>{marked}){_NOT_ON})"
     return General(
         patterns=(pattern,) if levels else (),

@@ -52,6 +52,11 @@ SHAPES: Final = (
         ),
     ),
     Shape(
+        "keys",
+        r"date=\d{4}-\d\d-\d\d time=\d\d:\d\d:\d\d",
+        ("date=%Y-%m-%d time=%H:%M:%S",),
+    ),
+    Shape(
         "db2",
         r"\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d(?:\.\d{1,9})?(?:[+-]\d{1,4})?",
         ("%Y-%m-%d-%H.%M.%S",),
@@ -262,7 +267,9 @@ BY_NAME: Final = {shape.name: shape for shape in SHAPES}
 _ANY: Final = re.compile(
     r"(?<![\d.:/])(?:" + "|".join(shape.pattern for shape in SHAPES if not shape.bare) + r")(?!\d)"
 )
-_ONE: Final = {shape.name: re.compile(rf"(?<![\d.:/])(?:{shape.pattern})(?!\d)") for shape in SHAPES}
+# A line is searched once for the place where any of them begins; which one it is, is asked there only.
+_BEGIN: Final = re.compile(r"(?=[\dA-Zd])(?<![\d.:/])(?:" + "|".join(shape.pattern for shape in SHAPES) + r")(?!\d)")
+_ONE: Final = tuple((shape, re.compile(rf"(?:{shape.pattern})(?!\d)")) for shape in SHAPES)
 
 
 class Found(NamedTuple):
@@ -279,15 +286,18 @@ def stamps_in(line: str) -> Iterator[Found]:
     text = line[:SEARCHED_CHARACTERS]
     at = 0
     while at < len(text):
-        best: Found | None = None
-        for shape in SHAPES:
-            match = _ONE[shape.name].search(text, at)
-            if match is not None and (best is None or (match.start(), -match.end()) < (best.begin, -best.end)):
-                best = Found(shape, match.start(), match.end(), match[0])
-        if best is None:
+        place = _BEGIN.search(text, at)
+        if place is None:
             return
-        yield best
-        at = best.end
+        begin = place.start()
+        found = [
+            (match.end(), -number, shape)
+            for number, (shape, one) in enumerate(_ONE)
+            if (match := one.match(text, begin))
+        ]
+        end, _, shape = max(found, key=lambda entry: entry[:2])
+        yield Found(shape, begin, end, text[begin:end])
+        at = end
 
 
 def begins_with_stamp(line: str, within: int = 48) -> bool:
