@@ -13,24 +13,18 @@ one as JSON at the end. So it can be saved with the file's carry.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.columns import is_directive
-from shipper.core.event import EventRules
-from shipper.core.extract import UNPARSED
+from shipper.core.fitting import Fit, detail, fit_of, lines_of, reads_pairs, taken
 from shipper.core.general import General, learn
-from shipper.core.records import RecordSplitter
 from shipper.core.rule import MultilineRule, RecordFormat, Rule, StampRule
 from shipper.core.stamp_formats import ALL
 from shipper.core.stamp_shapes import begins_with_stamp
 from shipper.core.text import ANSI_MARK, without_ansi
 
-SAMPLE_LINES: Final = 200
 QUIET_MS: Final = 500
 _FIRST_LOOK: Final = 12
 _ENOUGH: Final = 0.5
@@ -38,8 +32,6 @@ _ALIKE: Final = 0.02
 _SURE: Final = 0.8
 _MOST_LAYOUTS: Final = 4
 _ANSI: Final = "ansi"
-_BODIES: Final = (RecordFormat.JSON, RecordFormat.LOGFMT)
-_CONTAINERS: Final = (RecordFormat.CRI, RecordFormat.DOCKER)
 
 
 class Choice(NamedTuple):
@@ -60,15 +52,6 @@ class Choice(NamedTuple):
     evidence: str
 
 
-class _Fit(NamedTuple):
-    rule: Rule
-    lines: list[bool]
-
-    @property
-    def share(self) -> float:
-        return sum(self.lines) / len(self.lines)
-
-
 def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterable[str] = ()) -> Choice:
     """Return how *sample*, the decoded beginning of a file, is read.
 
@@ -85,7 +68,7 @@ def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterabl
         raise ValueError("nothing to choose from")
     raw = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
     coloured = ANSI_MARK in sample
-    lines = _lines(without_ansi(sample) if coloured else sample)
+    lines = lines_of(without_ansi(sample) if coloured else sample)
     if not lines:
         return Choice(raw.layout, raw, 0.0, 0, "nothing to look at yet")
     known = _known(candidates, first, lines, near_ms) if not coloured else None
@@ -98,8 +81,8 @@ def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterabl
 
 def explains(rule: Rule, sample: str, near_ms: int) -> float:
     """Return the share of the lines of *sample* that *rule* explains."""
-    lines = _lines(without_ansi(sample) if rule.ansi else sample)
-    return _fit(rule, lines, near_ms).share if lines else 1.0
+    lines = lines_of(without_ansi(sample) if rule.ansi else sample)
+    return fit_of(rule, lines, near_ms).share if lines else 1.0
 
 
 def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
@@ -127,13 +110,6 @@ def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
 # -- judging -------------------------------------------------------------------------------------------
 
 
-def _lines(sample: str) -> list[str]:
-    lines = [line.removesuffix("\r").lstrip("\0") for line in sample.split("\n")]
-    if len(lines) > 1:
-        lines.pop()  # empty, or cut
-    return [line for line in lines if line and not line.isspace()][:SAMPLE_LINES]
-
-
 def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], near_ms: int) -> Choice | None:
     if len(lines) < _FIRST_LOOK:
         return None
@@ -141,7 +117,7 @@ def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], n
         rule = rule_of(layout, candidates)
         if rule is None or rule.ansi or rule.format is RecordFormat.RAW or layout.startswith("{"):
             continue  # colours belong to the file that has them, and a preset may read what was learned elsewhere
-        fit = _fit(rule, lines, near_ms)
+        fit = fit_of(rule, lines, near_ms)
         if fit.share > 1 - _ALIKE:
             return Choice(layout, rule, fit.share, len(lines), "as other files of this source")
     return None
@@ -149,130 +125,39 @@ def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], n
 
 def _best(candidates: Sequence[Rule], raw: Rule, lines: list[str], near_ms: int) -> Choice:
     few = lines[:: max(1, len(lines) // _FIRST_LOOK)]
-    hopeful = [rule for rule in candidates if _reads_pairs(rule) or any(_fit(rule, few, near_ms).lines)]
-    fits = [fit for fit in (_fit(rule, lines, near_ms) for rule in hopeful) if any(fit.lines)]
+    hopeful = [rule for rule in candidates if reads_pairs(rule) or any(fit_of(rule, few, near_ms).lines)]
+    fits = [fit for fit in (fit_of(rule, lines, near_ms) for rule in hopeful) if any(fit.lines)]
     most = max((fit.share for fit in fits), default=0.0)
     if most < _ENOUGH:
         return _learned_choice(raw, fits, lines, near_ms)
     alike = [fit for fit in fits if fit.share >= most - _ALIKE]
-    best = min(alike, key=lambda fit: (fit.rule.rank, -_detail(fit, lines), -fit.share))
+    best = min(alike, key=lambda fit: (fit.rule.rank, -detail(fit, lines), -fit.share))
     return _seen_better(best, raw, lines, near_ms) or _with_others(best, fits, raw, lines, near_ms)
 
 
-def _seen_better(best: _Fit, raw: Rule, lines: list[str], near_ms: int) -> Choice | None:
+def _seen_better(best: Fit, raw: Rule, lines: list[str], near_ms: int) -> Choice | None:
     """Return a learned layout where *best* fits by chance: it takes hardly anything out of lines that have a level.
 
     The same goes for pairs of keys and values whose time has a name of its own.
     """
-    stamped, levelled, detail = _taken(best, lines)
+    stamped, levelled, attributes = taken(best, lines)
     if not best.rule.rank or best.rule.format not in (RecordFormat.PATTERN, RecordFormat.LOGFMT):
         return None
-    if (stamped and best.rule.format is RecordFormat.LOGFMT) or (stamped and (levelled > 0.5 or detail > 1)):
+    if (stamped and best.rule.format is RecordFormat.LOGFMT) or (stamped and (levelled > 0.5 or attributes > 1)):
         return None
     general = learn(lines, near_ms)
     if general is None or not general.formats:
         return None
-    fit = _fit(_learned(raw, general), lines, near_ms)
-    if fit.share < best.share - _ALIKE or (stamped and _taken(fit, lines)[1] < max(_SURE, levelled)):
+    fit = fit_of(_learned(raw, general), lines, near_ms)
+    if fit.share < best.share - _ALIKE or (stamped and taken(fit, lines)[1] < max(_SURE, levelled)):
         return None
     return Choice(_named(general), fit.rule, fit.share, len(lines), general.evidence)
-
-
-def _taken(fit: _Fit, lines: list[str]) -> tuple[float, float, float]:
-    """Return the shares of records with a stamp and with a level, and how many attributes one has."""
-    reader, _ = _compiled(_Key(fit.rule))
-    parsed = [reader.extract(line) for line, fits in zip(lines, fit.lines, strict=True) if fits][:SAMPLE_LINES]
-    parsed = [one for one in parsed if one is not UNPARSED and one.fits] or parsed
-    count = max(len(parsed), 1)
-    stamps, levels = sum(p.stamp is not None for p in parsed), sum(p.level is not None for p in parsed)
-    return stamps / count, levels / count, sum(len(p.attributes) for p in parsed) / count
-
-
-def _detail(fit: _Fit, lines: list[str]) -> float:
-    """Return how much the rule takes out of a line: the more, the more it is made for it."""
-    reader, _ = _compiled(_Key(fit.rule))
-    parsed = [reader.extract(line) for line, fits in zip(lines, fit.lines, strict=True) if fits][:_FIRST_LOOK]
-    return sum(len(p.attributes) + (p.level is not None) for p in parsed) / len(parsed)
-
-
-def _fit(rule: Rule, lines: list[str], near_ms: int) -> _Fit:
-    """Return which of *lines* the rule explains; the raw text explains nothing."""
-    if rule.format is RecordFormat.RAW:
-        return _Fit(rule, [False] * len(lines))
-    reader, splitter = _compiled(_Key(rule))
-    if rule.format is RecordFormat.W3C:
-        return _Fit(rule, _columns(reader, lines))
-    if rule.multiline is not None and rule.format is RecordFormat.JSON:
-        return _Fit(rule, _objects(rule, reader, splitter, lines, near_ms))
-    sign = re.compile(rule.sign).search if rule.sign is not None else None
-    explained: list[bool] = []
-    above = False
-    pairs = _reads_pairs(rule)
-    for number, line in enumerate(lines):
-        own = (sign is None or sign(line) is not None) and _is_record(rule, reader, line, near_ms)
-        if pairs and not own and number + 1 < len(lines):
-            own = _is_record(rule, reader, f"{line}\n{lines[number + 1]}", near_ms)
-        # What begins with a stamp of its own is no part of the record above, whatever the layout says.
-        goes_on = not own and above and splitter.multi and not begins_with_stamp(line)
-        above = own or goes_on
-        explained.append(above)
-    return _Fit(rule, explained)
-
-
-def _reads_pairs(rule: Rule) -> bool:
-    """Return whether lines of this form can be judged together only."""
-    return rule.format is RecordFormat.W3C or any(r"\n(?P" in pattern for pattern in rule.patterns)
-
-
-def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
-    if rule.format in _CONTAINERS:
-        return _is_container_line(rule, line)
-    if rule.format is RecordFormat.JSON and not line.startswith("{"):
-        return False
-    parsed = reader.extract(line)
-    if parsed is UNPARSED or not parsed.fits:
-        return False
-    if parsed.stamp is None:
-        return rule.format is RecordFormat.JSON or (rule.format is RecordFormat.LOGFMT and _is_logfmt(line))
-    if isinstance(parsed.stamp, str) and reader.stamp_reader.read(parsed.stamp, near_ms=near_ms, after_ms=None) is None:
-        return False
-    return rule.format is not RecordFormat.LOGFMT or _is_logfmt(line)
-
-
-def _is_container_line(rule: Rule, line: str) -> bool:
-    if rule.format is RecordFormat.CRI:
-        return re.match(r"\d{4}-\d\d-\d\dT[^ ]+ (?:stdout|stderr) [FP](?::[^ ]*)? ", line + " ") is not None
-    return line.startswith("{") and '"log":"' in line and '"stream":"' in line
-
-
-def _is_logfmt(line: str) -> bool:
-    """Return whether most of a line's words are pairs: a message may hold some of them."""
-    words = re.sub(r'"(?:[^"\\]|\\.)*"', '""', line).split()
-    return sum("=" in word for word in words) >= max(2, 0.6 * len(words))
-
-
-def _columns(reader: EventRules, lines: list[str]) -> list[bool]:
-    if not any(line.lower().startswith("#fields") for line in lines):
-        return [False] * len(lines)
-    return [is_directive(line) or reader.extract(line).stamp is not None for line in lines]
-
-
-def _objects(rule: Rule, reader: EventRules, splitter: RecordSplitter, lines: list[str], near_ms: int) -> list[bool]:
-    """Return which lines belong to JSON objects; the last one may be cut."""
-    explained: list[bool] = []
-    records = splitter.split("\n".join(lines))
-    sign = re.compile(rule.sign).search if rule.sign is not None else None
-    for index, record in enumerate(records):
-        good = (sign is None or sign(record) is not None) and _is_record(rule, reader, record, near_ms)
-        cut = index == len(records) - 1 and index > 0 and explained[-1]
-        explained += [good or cut] * (record.count("\n") + 1)
-    return (explained + [False] * len(lines))[: len(lines)]
 
 
 # -- several layouts -----------------------------------------------------------------------------------
 
 
-def _with_others(best: _Fit, fits: list[_Fit], raw: Rule, lines: list[str], near_ms: int) -> Choice:
+def _with_others(best: Fit, fits: list[Fit], raw: Rule, lines: list[str], near_ms: int) -> Choice:
     """Add what explains the lines that *best* leaves over."""
     rules, explained = [*_programs(best, fits, lines), best.rule], list(best.lines)
     while not all(explained) and len(rules) < _MOST_LAYOUTS and best.rule.format is RecordFormat.PATTERN:
@@ -293,29 +178,29 @@ def _with_others(best: _Fit, fits: list[_Fit], raw: Rule, lines: list[str], near
     if general is not None and general.formats:
         rules.append(_learned(raw, general))
         layout = f"{layout}+{_named(general)}"
-        explained = _fit(_joined(rules), lines, near_ms).lines
+        explained = fit_of(_joined(rules), lines, near_ms).lines
     chosen = rules[0] if len(rules) == 1 else msgspec.structs.replace(_joined(rules), layout=layout)
     count = sum(explained)
     names = " and ".join(rule.layout.partition("{")[0] or "a learned layout" for rule in rules)
     return Choice(layout, chosen, count / len(lines), len(lines), f"{names}: {count} of {len(lines)} lines")
 
 
-def _family(best: _Fit, fits: list[_Fit], lines: list[str]) -> Rule | None:
+def _family(best: Fit, fits: list[Fit], lines: list[str]) -> Rule | None:
     """Return what reads the lines of other programs in a file that has shown those of one only, such as a syslog."""
     wider = [fit for fit in fits if fit.rule.rank > best.rule.rank and _can_join(best.rule, fit.rule)]
     able = [fit for fit in wider if fit.share >= best.share]
     alike = [fit for fit in able if set(fit.rule.stamp.formats or ALL) & set(best.rule.stamp.formats or ALL)]
-    found = max(alike, key=lambda fit: (_detail(fit, lines), -fit.rule.rank), default=None)
-    return found.rule if found is not None and _detail(found, lines) else None
+    found = max(alike, key=lambda fit: (detail(fit, lines), -fit.rule.rank), default=None)
+    return found.rule if found is not None and detail(found, lines) else None
 
 
-def _programs(best: _Fit, fits: list[_Fit], lines: list[str]) -> list[Rule]:
+def _programs(best: Fit, fits: list[Fit], lines: list[str]) -> list[Rule]:
     """Return the formats of single programs that take more out of their lines than the family's does."""
     if not best.rule.rank:
         return []
-    detail = _detail(best, lines)
+    least = detail(best, lines)
     own = [fit for fit in fits if not fit.rule.rank and fit.rule.sign is not None and _can_join(best.rule, fit.rule)]
-    more = [fit for fit in own if _detail(fit, lines) >= detail]
+    more = [fit for fit in own if detail(fit, lines) >= least]
     return [fit.rule for fit in sorted(more, key=lambda fit: -fit.share)][: _MOST_LAYOUTS - 1]
 
 
@@ -353,12 +238,12 @@ def _joined(rules: Sequence[Rule]) -> Rule:
 # -- learned layouts -----------------------------------------------------------------------------------
 
 
-def _learned_choice(raw: Rule, fits: list[_Fit], lines: list[str], near_ms: int) -> Choice:
+def _learned_choice(raw: Rule, fits: list[Fit], lines: list[str], near_ms: int) -> Choice:
     general = learn(lines, near_ms)
     if general is None:
         return Choice(raw.layout, raw, 0.0, len(lines), f"{len(lines)} lines that look like nothing known")
     rule = _learned(raw, general)
-    fit = _fit(rule, lines, near_ms)
+    fit = fit_of(rule, lines, near_ms)
     better = max(fits, key=lambda other: other.share, default=fit)
     if better.share > fit.share:
         return _with_others(better, fits, raw, lines, near_ms)
@@ -383,23 +268,3 @@ def _learned(raw: Rule, general: General) -> Rule:
         stamp=StampRule(None, general.formats, raw.stamp.zone),
         multiline=multiline,
     )
-
-
-class _Key:
-    """A rule as a key of the cache: by identity, since rules hold dicts."""
-
-    __slots__ = ("rule",)
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-
-    def __hash__(self) -> int:
-        return id(self.rule)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and other.rule is self.rule
-
-
-@lru_cache(maxsize=1024)
-def _compiled(key: _Key) -> tuple[EventRules, RecordSplitter]:
-    return EventRules(key.rule), RecordSplitter(key.rule)

@@ -28,6 +28,7 @@ _ACCESS: Final = (
     r'(?P<url__path>[^ ]+) [^"]+" (?P<http__status_code>\d+) (?P<bytes>\d+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"'
 )
 ROUNDS: Final = 5
+READ_BYTES: Final = 262_144  # as the agent reads ahead
 
 
 def by_hand(kind: str) -> Rule:
@@ -52,9 +53,10 @@ def seconds(converter: Converter, layout: str, data: bytes) -> float:
         begin = time.process_time()
         carry = Carry(layout=layout)
         framer = Framer(converter.rule, 0, carry)
-        for chunk in (*framer.feed(data), *framer.close()):
-            carry = msgspec.structs.replace(carry, encoding=framer.encoding)
-            carry = converter.convert(chunk, facts, carry, NOW_MS).carry
+        for at in range(0, len(data) + READ_BYTES, READ_BYTES):
+            for chunk in framer.feed(data[at : at + READ_BYTES]) if at < len(data) else framer.close():
+                carry = msgspec.structs.replace(carry, encoding=framer.encoding)
+                carry = converter.convert(chunk, facts, carry, NOW_MS).carry
         taken.append(time.process_time() - begin)
     return min(taken)
 

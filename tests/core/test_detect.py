@@ -138,6 +138,50 @@ def test_what_other_files_of_the_source_have_is_taken_where_it_explains_nearly_e
     assert chosen(text, first=("pay", "json")).layout == "app"
 
 
+def test_neither_colours_nor_a_learned_layout_are_taken_from_another_file() -> None:
+    text = SHOP.format(n=1) * 20
+    learned = chosen("".join(f"(19.12.2025 10:00:{n:02}) <warn> x\n" for n in range(20))).layout
+
+    assert learned.startswith("{")
+    assert chosen(text, first=("ansi+app", learned)).layout == "shop+app"
+
+
+SYSLOG = r"^(?P<timestamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) (?P<host>\S+) "
+
+
+def test_the_programs_of_a_family_are_read_by_their_own_formats_and_the_rest_by_the_familys() -> None:
+    ssh, cron = (
+        rule(name, rf"{SYSLOG}(?P<app>{name})\[(?P<pid>\d+)\]: ", SYSLOG, sign=rf" {name}\[")
+        for name in ("ssh", "cron")
+    )
+    family = rule("family", rf"{SYSLOG}(?P<app>[^ :\[]+)", rank=1)
+    lines = [f"Dec 19 10:00:0{n % 10} web1 {('ssh[1]', 'cron[2]', 'su')[n % 3]}: x\n" for n in range(30)]
+
+    choice = choose((*CANDIDATES, family, ssh, cron), "".join(lines), NEAR_MS)
+    events = events_of(choice, "".join(lines))
+
+    assert set(choice.layout.split("+")) == {"ssh", "cron", "family"}
+    assert choice.layout.endswith("family")
+    assert [(event.get("app"), event.get("pid")) for event in events[:3]] == [("ssh", "1"), ("cron", "2"), ("su", None)]
+
+
+def test_a_family_of_another_form_is_not_joined() -> None:
+    packages = rule("packages", r"^(?P<timestamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?P<action>install|remove) ")
+    loose = rule("loose", r"^(?P<timestamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:(?P<severity>NOTE): )?", rank=1)
+    text = "2025-12-19 10:00:01 install a\n2025-12-19 10:00:02 remove b\n" * 9
+
+    assert choose((packages, loose, rule("raw")), text, NEAR_MS).layout == "packages"
+
+
+def test_a_form_that_fits_by_chance_gives_way_to_one_that_reads_the_level() -> None:
+    loose = rule("loose", r"^(?P<timestamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) ", rank=1)
+    text = "2025-12-19 10:00:01 [7] INFO a\n2025-12-19 10:00:02 [8] ERROR b\n" * 9
+
+    choice = choose((loose, rule("raw")), text, NEAR_MS)
+
+    assert [event["severity"] for event in events_of(choice, text)[:2]] == ["info", "error"]
+
+
 def test_joined_layouts_read_stamps_of_each() -> None:
     dashes = rule(
         "dashes", r"^(?P<timestamp>\d\d-\d\d-\d{4} \d\d:\d\d:\d\d) ", stamp=StampRule(formats=("%d-%m-%Y %H:%M:%S",))
