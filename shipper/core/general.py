@@ -22,7 +22,7 @@ from shipper.core.timestamps import DAY_MS, StampReader
 WORDS: Final = (
     "EMERGENCY", "EMERG", "ALERT", "CRITICAL", "CRIT", "SEVERE", "FATAL", "PANIC", "ERROR", "ERR", "WARNING", "WARN",
     "NOTICE", "INFORMATION", "INFO", "VERBOSE", "DEBUG", "TRACE", "FINEST", "FINER", "FINE",
-    "INF", "WRN", "FTL", "DBG", "DBUG", "VRB", "TRC", "TRCE", "CRT",
+    "INF", "WRN", "FTL", "DBG", "DBUG", "VRB", "TRC", "ERRO", "TRCE", "CRT",
 )  # fmt: skip
 _WORD: Final = "|".join(WORDS)
 _NOT_INSIDE: Final = r"(?<![A-Za-z0-9_/.-])"
@@ -172,7 +172,8 @@ def _can_be_meant(stamps: list[_Placed], instants: list[int], near_ms: int) -> b
         return False
     if stamps[0].found.shape.formats == (CLOCK_ONLY,):
         return _in_order(instants) >= 0.8 and all(_LEADS_TO_CLOCK.fullmatch(stamp.before) for stamp in stamps)
-    apart = all(not stamp.before.strip(" \t[(<\"'{") or stamp.before[-1:] in "[(<=:\"'|," for stamp in stamps)
+    marks = "[(<=:\"'|,;" + (" \t" if "." in stamps[0].found.text else "")  # nothing else has ten digits and a fraction
+    apart = all(not stamp.before.strip(" \t[(<\"'{") or stamp.before[-1:] in marks for stamp in stamps)
     return apart and _in_order(instants) >= 0.8 and (len(instants) >= 3 or all(not stamp.before for stamp in stamps))
 
 

@@ -244,8 +244,8 @@ SHAPES: Final = (
     ),
     Shape(
         "month_day",
-        rf"\d\d-\d\d {_CLOCK}",
-        ("%m-%d %H:%M:%S",),
+        rf"\d\d-\d\d[ |]{_CLOCK}",
+        ("%m-%d %H:%M:%S", "%m-%d|%H:%M:%S"),
     ),
     Shape(
         "day_month_slash",
