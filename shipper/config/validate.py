@@ -21,7 +21,7 @@ MOST_CONTENT_BYTES: Final = {"saas": 10_485_760, "classic": 8_192, "managed": 8_
 _ROOM_BESIDE_CONTENT: Final = 4_096
 
 # Set by the agent for each record, or what the endpoint reads as something else than an attribute.
-_OWN_NAMES: Final = frozenset(
+OWN_NAMES: Final = frozenset(
     {
         "content", "message", "timestamp", "severity", "loglevel", "status", "level", "event.type",
         "log.source", "log.file.path", "log.file.name", "log.part", "log.record_id", "log.raw_level",
@@ -52,7 +52,7 @@ def check_attributes(attributes: dict[str, str], limits: EventLimits, place: Pla
         key_bytes, value_bytes = len(key.encode()), len(value.encode())
         if not key.strip():
             at.wrong("an attribute needs a name")
-        elif key.lower() in _OWN_NAMES:
+        elif key.lower() in OWN_NAMES:
             at.wrong(f"{key!r} is set by the agent for each event; choose another name")
         elif key_bytes > limits.key_bytes:
             at.wrong(f"a name of {key_bytes} bytes is over the endpoint's limit of {limits.key_bytes}; shorten it")

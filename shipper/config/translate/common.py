@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from shipper.config.problems import KeyPath, path_text
-from shipper.config.validate import _OWN_NAMES as OWN_NAMES
+from shipper.config.validate import OWN_NAMES
 from shipper.config.yaml_tree import Mapping, Node, Scalar, Sequence
 
 Kind = Literal["translated", "differs", "untranslated"]
