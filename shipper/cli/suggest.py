@@ -14,6 +14,7 @@ from shipper.adapters.discovery_content import look_into
 from shipper.adapters.files import map_os_errors
 from shipper.cli.explain_records import records_of, text_of
 from shipper.cli.state_access import json_option, now_ms, print_json
+from shipper.cli.suggest_from import print_translation
 from shipper.cli.suggest_source import Keys, glob_for, name_for, reading_keys, yaml_of
 from shipper.config import Config, Source, load_presets, rules
 from shipper.config.zones import host_zone
@@ -32,6 +33,7 @@ from shipper.pipeline.tailer import READ_BYTES
 _MOST_COUNTER_EXAMPLES: Final = 5
 _SHOWN: Final = 100
 _MOST_KEYS: Final = 12
+_FROM_HELP: Final = "Instead translate a configuration of Filebeat, Fluent Bit, Promtail or Vector."
 
 
 class CounterExample(msgspec.Struct, frozen=True):
@@ -63,9 +65,15 @@ class Suggestion(msgspec.Struct):
 
 @click.command()
 @json_option
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def suggest(files: tuple[Path, ...], as_json: bool) -> None:
+@click.option("--from", "from_path", metavar="FILE", type=click.Path(path_type=Path), help=_FROM_HELP)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def suggest(files: tuple[Path, ...], from_path: Path | None, as_json: bool) -> None:
     """Propose sources for FILES, from their first 256 KiB: YAML to paste, with what it does not explain."""
+    if (from_path is None) == (not files):
+        raise click.UsageError("give log files, or --from with a configuration of another shipper")
+    if from_path is not None:
+        print_translation(from_path, as_json=as_json)
+        return
     guard = MatchGuard()
     try:
         found = suggestions([file.absolute() for file in files], guard)
