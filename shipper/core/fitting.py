@@ -18,6 +18,8 @@ from shipper.core.stamp_shapes import begins_with_stamp
 
 SAMPLE_LINES: Final = 200
 _FIRST_LOOK: Final = 12
+# Behind a stamp this belongs to it: a rule that leaves it over reads another instant.
+_LEFT_OVER: Final = re.compile(r" ?(?:[AaPp][Mm]\b|[+-]\d\d:?\d\d(?![\w:.-]))")
 _CONTAINERS: Final = (RecordFormat.CRI, RecordFormat.DOCKER)
 
 
@@ -93,8 +95,11 @@ def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
         return False
     if parsed.stamp is None:
         return rule.format is RecordFormat.JSON or (rule.format is RecordFormat.LOGFMT and _is_logfmt(line))
-    if isinstance(parsed.stamp, str) and reader.stamp_reader.read(parsed.stamp, near_ms=near_ms, after_ms=None) is None:
-        return False
+    if isinstance(parsed.stamp, str):
+        if reader.stamp_reader.read(parsed.stamp, near_ms=near_ms, after_ms=None) is None:
+            return False
+        if rule.format is RecordFormat.PATTERN and _LEFT_OVER.match(line, line.find(parsed.stamp) + len(parsed.stamp)):
+            return False
     return rule.format is not RecordFormat.LOGFMT or _is_logfmt(line)
 
 

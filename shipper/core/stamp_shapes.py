@@ -43,218 +43,91 @@ class Shape(NamedTuple):
 
 
 SHAPES: Final = (
+    Shape("iso", rf"\d{{4}}-\d\d-\d\d[Tt _]{_CLOCK}{_ZONE}", ("rfc3339", "%Y-%m-%d_%H:%M:%S")),
+    Shape("keys", r"date=\d{4}-\d\d-\d\d time=\d\d:\d\d:\d\d", ("date=%Y-%m-%d time=%H:%M:%S",)),
+    Shape("db2", r"\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d(?:\.\d{1,9})?(?:[+-]\d{1,4})?", ("%Y-%m-%d-%H.%M.%S",)),
+    Shape("iso_colon_fraction", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3,9}", ("%Y-%m-%d %H:%M:%S:%f",)),
+    Shape("iso_am_pm", r"\d{4}-\d\d-\d\d \d{1,2}:\d\d:\d\d ?[AP]M", ("%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M:%S%p")),
     Shape(
-        "iso",
-        rf"\d{{4}}-\d\d-\d\d[Tt _]{_CLOCK}{_ZONE}",
-        (
-            "rfc3339",
-            "%Y-%m-%d_%H:%M:%S",
-        ),
+        "short_am_pm",
+        r"\d{1,2}/\d{1,2}/\d\d,? \d{1,2}:\d\d:\d\d ?[AP]M",
+        ("%m/%d/%y %I:%M:%S %p", "%d/%m/%y %I:%M:%S %p"),
     ),
     Shape(
-        "keys",
-        r"date=\d{4}-\d\d-\d\d time=\d\d:\d\d:\d\d",
-        ("date=%Y-%m-%d time=%H:%M:%S",),
+        "clock_first",
+        r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})? \d{1,2}/\d{1,2}/\d{4}",
+        ("%H:%M:%S %d/%m/%Y", "%H:%M:%S %m/%d/%Y"),
     ),
-    Shape(
-        "db2",
-        r"\d{4}-\d\d-\d\d-\d\d\.\d\d\.\d\d(?:\.\d{1,9})?(?:[+-]\d{1,4})?",
-        ("%Y-%m-%d-%H.%M.%S",),
-    ),
-    Shape(
-        "iso_colon_fraction",
-        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d{3,9}",
-        ("%Y-%m-%d %H:%M:%S:%f",),
-    ),
+    Shape("clock_first_iso", r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})? \d{4}-\d\d-\d\d", ("%H:%M:%S %Y-%m-%d",)),
     Shape(
         "iso_loose",
         r"\d{4}-\d{1,2}-\d{1,2}[ ,]\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?",
         ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d,%H:%M:%S"),
     ),
-    Shape(
-        "slashes",
-        rf"\d{{4}}/\d\d?/\d\d?[ T-]{_LOOSE_CLOCK}{_ZONE}",
-        (
-            "%Y/%m/%d %H:%M:%S",
-            "%Y/%m/%d-%H:%M:%S",
-        ),
-    ),
-    Shape(
-        "dots_year_first",
-        rf"\d{{4}}\.\d\d\.\d\d[ T-]{_CLOCK}{_ZONE}",
-        (
-            "%Y.%m.%d %H:%M:%S",
-            "%Y.%m.%d-%H:%M:%S",
-        ),
-    ),
+    Shape("slashes", rf"\d{{4}}/\d\d?/\d\d?[ T-]{_LOOSE_CLOCK}{_ZONE}", ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d-%H:%M:%S")),
+    Shape("dots_year_first", rf"\d{{4}}\.\d\d\.\d\d[ T-]{_CLOCK}{_ZONE}", ("%Y.%m.%d %H:%M:%S", "%Y.%m.%d-%H:%M:%S")),
     Shape("common_log", rf"\d\d/{_MONTH}/\d{{4}}[: ]{_CLOCK}{_ZONE}", ("%d/%b/%Y:%H:%M:%S", "%d/%b/%Y %H:%M:%S")),
     Shape(
         "asctime",
         rf"{_DAY},? {_MONTH} {{1,2}}\d{{1,2}} {_CLOCK}(?: [A-Z]{{3,4}})? \d{{4}}",
         ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S.%f %Y", "%a %b %d %H:%M:%S %Z %Y"),
     ),
-    Shape(
-        "rfc2822",
-        rf"{_DAY}, \d{{1,2}} {_MONTH} \d{{4}} {_CLOCK}{_ZONE}",
-        ("%a, %d %b %Y %H:%M:%S",),
-    ),
+    Shape("rfc2822", rf"{_DAY}, \d{{1,2}} {_MONTH} \d{{4}} {_CLOCK}{_ZONE}", ("%a, %d %b %Y %H:%M:%S",)),
     Shape(
         "month_first_am_pm",
         rf"{_FULL_MONTH} \d{{1,2}},? \d{{4}},? {_LOOSE_CLOCK} ?[AP]M",
-        (
-            "%b %d, %Y %I:%M:%S %p",
-            "%b %d %Y %I:%M:%S %p",
-            "%b %d, %Y, %I:%M:%S %p",
-            "%b %d, %Y %I:%M:%S%p",
-        ),
+        ("%b %d, %Y %I:%M:%S %p", "%b %d %Y %I:%M:%S %p", "%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S%p"),
     ),
     Shape(
         "month_first",
         rf"{_FULL_MONTH} \d{{1,2}},? \d{{4}},? {_CLOCK}{_ZONE}",
-        (
-            "%b %d, %Y %H:%M:%S",
-            "%b %d %Y %H:%M:%S",
-            "%b %d, %Y, %H:%M:%S",
-        ),
+        ("%b %d, %Y %H:%M:%S", "%b %d %Y %H:%M:%S", "%b %d, %Y, %H:%M:%S"),
     ),
+    Shape("rfc3164_year", rf"{_MONTH} {{1,2}}\d{{1,2}} \d{{4}} {_CLOCK}{_ZONE}", ("rfc3164",)),
+    Shape("rfc3164", rf"{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK}{_ZONE}", ("rfc3164",)),
     Shape(
-        "rfc3164_year",
-        rf"{_MONTH} {{1,2}}\d{{1,2}} \d{{4}} {_CLOCK}{_ZONE}",
-        ("rfc3164",),
+        "day_first", rf"\d{{1,2}}[ -]{_MONTH}[ -]\d{{4}}[ T]{_CLOCK}{_ZONE}", ("%d %b %Y %H:%M:%S", "%d-%b-%Y %H:%M:%S")
     ),
+    Shape("day_first_short_year", rf"\d\d-{_MONTH}-\d\d {_CLOCK}", ("%d-%b-%y %H:%M:%S",)),
     Shape(
-        "rfc3164",
-        rf"{_MONTH} {{1,2}}\d{{1,2}} {_CLOCK}{_ZONE}",
-        ("rfc3164",),
+        "year_month_name", rf"\d{{4}}[ -]{_MONTH}[ -]\d\d {_CLOCK}{_ZONE}", ("%Y %b %d %H:%M:%S", "%Y-%b-%d %H:%M:%S")
     ),
-    Shape(
-        "day_first",
-        rf"\d{{1,2}}[ -]{_MONTH}[ -]\d{{4}}[ T]{_CLOCK}{_ZONE}",
-        (
-            "%d %b %Y %H:%M:%S",
-            "%d-%b-%Y %H:%M:%S",
-        ),
-    ),
-    Shape(
-        "day_first_short_year",
-        rf"\d\d-{_MONTH}-\d\d {_CLOCK}",
-        ("%d-%b-%y %H:%M:%S",),
-    ),
-    Shape(
-        "year_month_name",
-        rf"\d{{4}}[ -]{_MONTH}[ -]\d\d {_CLOCK}{_ZONE}",
-        (
-            "%Y %b %d %H:%M:%S",
-            "%Y-%b-%d %H:%M:%S",
-        ),
-    ),
-    Shape(
-        "day_month_name",
-        rf"\d\d {_MONTH} {_CLOCK}",
-        ("%d %b %H:%M:%S",),
-    ),
+    Shape("day_month_name", rf"\d\d {_MONTH} {_CLOCK}", ("%d %b %H:%M:%S",)),
     Shape(
         "us_am_pm",
         rf"\d{{1,2}}/\d{{1,2}}/\d{{4}},? {_LOOSE_CLOCK} ?[AP]M",
-        (
-            "%m/%d/%Y %I:%M:%S %p",
-            "%m/%d/%Y, %I:%M:%S %p",
-            "%d/%m/%Y %I:%M:%S %p",
-            "%d/%m/%Y, %I:%M:%S %p",
-        ),
+        ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y, %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p", "%d/%m/%Y, %I:%M:%S %p"),
     ),
     Shape(
         "us_or_eu",
         rf"\d{{1,2}}/\d{{1,2}}/\d{{4}},? {_LOOSE_CLOCK}{_ZONE}",
-        (
-            "%m/%d/%Y %H:%M:%S",
-            "%m/%d/%Y, %H:%M:%S",
-            "%d/%m/%Y %H:%M:%S",
-            "%d/%m/%Y, %H:%M:%S",
-        ),
+        ("%m/%d/%Y %H:%M:%S", "%m/%d/%Y, %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y, %H:%M:%S"),
     ),
     Shape(
         "dots_day_first",
         rf"\d{{1,2}}\.\d{{1,2}}\.\d{{4}},? {_LOOSE_CLOCK}{_ZONE}",
-        (
-            "%d.%m.%Y %H:%M:%S",
-            "%d.%m.%Y, %H:%M:%S",
-        ),
+        ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y, %H:%M:%S"),
     ),
-    Shape(
-        "dashes_day_first",
-        rf"\d\d-\d\d-\d{{4}} {_CLOCK}{_ZONE}",
-        (
-            "%d-%m-%Y %H:%M:%S",
-            "%m-%d-%Y %H:%M:%S",
-        ),
-    ),
+    Shape("dashes_day_first", rf"\d\d-\d\d-\d{{4}} {_CLOCK}{_ZONE}", ("%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S")),
     Shape(
         "short_year_slashes",
         rf"\d\d/\d\d/\d\d {_CLOCK}",
-        (
-            "%y/%m/%d %H:%M:%S",
-            "%m/%d/%y %H:%M:%S",
-            "%d/%m/%y %H:%M:%S",
-        ),
+        ("%y/%m/%d %H:%M:%S", "%m/%d/%y %H:%M:%S", "%d/%m/%y %H:%M:%S"),
     ),
-    Shape(
-        "short_year_dashes",
-        rf"\d\d-\d\d-\d\d {_CLOCK}",
-        ("%y-%m-%d %H:%M:%S",),
-    ),
-    Shape(
-        "short_year_dots",
-        rf"\d\d\.\d\d\.\d\d {_CLOCK}",
-        ("%d.%m.%y %H:%M:%S",),
-    ),
-    Shape(
-        "compact",
-        rf"\d{{8}}[ T-]{_CLOCK}{_ZONE}",
-        (
-            "%Y%m%d %H:%M:%S",
-            "%Y%m%dT%H:%M:%S",
-            "%Y%m%d-%H:%M:%S",
-        ),
-    ),
+    Shape("short_year_dashes", rf"\d\d-\d\d-\d\d {_CLOCK}", ("%y-%m-%d %H:%M:%S",)),
+    Shape("short_year_dots", rf"\d\d\.\d\d\.\d\d {_CLOCK}", ("%d.%m.%y %H:%M:%S",)),
+    Shape("compact", rf"\d{{8}}[ T-]{_CLOCK}{_ZONE}", ("%Y%m%d %H:%M:%S", "%Y%m%dT%H:%M:%S", "%Y%m%d-%H:%M:%S")),
     Shape(
         "compact_time",
         rf"\d{{8}}[T_-]\d{{6}}(?:[.,]\d{{1,9}})?{_ZONE}",
-        (
-            "%Y%m%dT%H%M%S",
-            "%Y%m%d_%H%M%S",
-            "%Y%m%d-%H%M%S",
-        ),
+        ("%Y%m%dT%H%M%S", "%Y%m%d_%H%M%S", "%Y%m%d-%H%M%S"),
     ),
-    Shape(
-        "compact_short",
-        rf"\d{{6}} {{1,2}}{_LOOSE_CLOCK}",
-        ("%y%m%d %H:%M:%S",),
-    ),
-    Shape(
-        "compact_both",
-        r"\d{6} \d{6}",
-        ("%y%m%d %H%M%S",),
-    ),
+    Shape("compact_short", rf"\d{{6}} {{1,2}}{_LOOSE_CLOCK}", ("%y%m%d %H:%M:%S",)),
+    Shape("compact_both", r"\d{6} \d{6}", ("%y%m%d %H%M%S",)),
     Shape("compact_spaced", r"\d{8} \d{6}(?:[.,]\d{1,9})?", ("%Y%m%d %H%M%S",)),
-    Shape(
-        "klog",
-        rf"\d{{4}} {_CLOCK}",
-        ("%m%d %H:%M:%S",),
-    ),
-    Shape(
-        "month_day",
-        rf"\d\d-\d\d[ |]{_CLOCK}",
-        ("%m-%d %H:%M:%S", "%m-%d|%H:%M:%S"),
-    ),
-    Shape(
-        "day_month_slash",
-        rf"\d\d/\d\d {_CLOCK}",
-        (
-            "%m/%d %H:%M:%S",
-            "%d/%m %H:%M:%S",
-        ),
-    ),
+    Shape("klog", rf"\d{{4}} {_CLOCK}", ("%m%d %H:%M:%S",)),
+    Shape("month_day", rf"\d\d-\d\d[ |]{_CLOCK}", ("%m-%d %H:%M:%S", "%m-%d|%H:%M:%S")),
+    Shape("day_month_slash", rf"\d\d/\d\d {_CLOCK}", ("%m/%d %H:%M:%S", "%d/%m %H:%M:%S")),
     Shape("month_day_dots", rf"\d\d\.\d\d {_CLOCK}", ("%m.%d %H:%M:%S", "%d.%m %H:%M:%S")),
     Shape("to_the_minute", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?![:\d])", ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")),
     Shape("clock", r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![:\d])", (CLOCK_ONLY,), bare=True),
