@@ -19,7 +19,7 @@ _CLOCK: Final = r"\d\d:\d\d:\d\d(?:[.,:]\d{1,9})?"
 _LOOSE_CLOCK: Final = r"\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?"
 _OFFSET: Final = r"[+-]\d\d(?::?\d\d)?"
 _ZONE: Final = rf"(?: ?(?:Z\b|(?:UTC|GMT){_OFFSET}|{_OFFSET}(?![\w:-])|(?:UTC|GMT|[A-Z]{{2,3}}T)(?![\w:])))?"
-_MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_MONTH: Final = r"(?i:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _FULL_MONTH: Final = (
     r"(?:January|February|March|April|May|June|July|August|September|October|November|December|" + _MONTH + ")"
 )
