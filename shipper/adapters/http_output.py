@@ -11,8 +11,9 @@ import asyncio
 import gzip
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
+from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
@@ -78,8 +79,21 @@ class HttpOutput:
         connect_timeout_seconds: float = 3.0,
         timeout_seconds: float = 12.0,
         connections: int = 4,
+        unread: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        """Post to *url*; *authorization* is the whole value of the header, never sent to loopback."""
+        """Prepare to post.
+
+        Args:
+            url: Where to.
+            loopback: It is on this host: no proxy, no authorization.
+            authorization: The whole value of the header, never sent to loopback.
+            compress: Whether bodies are gzipped.
+            connect_timeout_seconds: For a connection.
+            timeout_seconds: For a whole answer.
+            connections: Kept open at most.
+            unread: Bytes that are known and not read yet, by source: said to an endpoint on this host, for its viewer.
+        """
+        self._unread = unread
         self._url = url
         self._loopback = loopback
         self._compress = compress
@@ -98,6 +112,8 @@ class HttpOutput:
         """
         session = self._session or self._open()
         headers = dict(self._headers)
+        if self._loopback and (unread := self._unread()):
+            headers["X-Shipper-Unread"] = urlencode(unread)
         if self._compress:
             raw = await asyncio.to_thread(lambda: gzip.compress(b"".join(pieces), GZIP_LEVEL, mtime=0))
             pieces = [raw]

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from shipper.endpoint import answers
+from shipper.endpoint.attached import HEADER, Attached
 from shipper.endpoint.body import Bodies
 from shipper.endpoint.figures import Figures
 from shipper.endpoint.limiter import PerMinute
@@ -49,6 +50,7 @@ class IngestRoute:
         now_ms: Callable[[], int],
         patience: Patience,
         on_fault: Callable[[Exception], None],
+        attached: Attached,
         *,
         profile: str = "",
         rates: Rates = Rates(),  # noqa: B008 -- frozen
@@ -66,6 +68,7 @@ class IngestRoute:
         self._profile = profile
         self._lenient = lenient
         self._on_fault = on_fault
+        self._attached = attached
         self._bodies = Bodies(limits, patience)
         self._requests = PerMinute(rates.requests, now_ms()) if rates.requests else None
         self._events = PerMinute(rates.events, now_ms()) if rates.events else None
@@ -77,6 +80,8 @@ class IngestRoute:
             headers = lower_case(request)
             answer, rejected = await self._outcome(request, headers)
         self._figures.requests[answer.status] += 1
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            self._attached.note(headers.get(HEADER, ""), self._now_ms())
         if answer.status != HTTPStatus.NO_CONTENT:
             self._note(answer, rejected, headers.get("user-agent", ""))
         response = answers.respond(answer)

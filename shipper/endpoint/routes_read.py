@@ -15,6 +15,7 @@ import msgspec
 from aiohttp import web
 
 from shipper.endpoint import answers
+from shipper.endpoint.attached import Attached
 from shipper.endpoint.figures import Figures
 from shipper.endpoint.model import AttributeValue, Filter, Page, StoredRecord
 from shipper.endpoint.parameters import FILTERS, LATEST_MS, MOST_BUCKETS, MOST_EVENTS, BadParameter, Parameters
@@ -67,7 +68,13 @@ class ReadRoutes:
     """Answers readers; a few questions to the store at a time, so that readers never hold up ingest."""
 
     def __init__(
-        self, store: Store, figures: Figures, refusals: Refusals, now_ms: Callable[[], int], forwarding: Numbers
+        self,
+        store: Store,
+        figures: Figures,
+        refusals: Refusals,
+        now_ms: Callable[[], int],
+        forwarding: Numbers,
+        attached: Attached,
     ) -> None:
         """*forwarding* are the forwarder's numbers; none without one."""
         self._store = store
@@ -75,6 +82,7 @@ class ReadRoutes:
         self._refusals = refusals
         self._now_ms = now_ms
         self._forwarding = forwarding
+        self._attached = attached
         self._queries = asyncio.Semaphore(_MOST_QUERIES)
 
     async def events(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -122,9 +130,14 @@ class ReadRoutes:
         return answers.json({"since": rfc_3339(since_ms), "until": rfc_3339(until_ms), "buckets": counted})
 
     async def sources(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer the names of ``log.source`` with their sizes."""
+        """Answer the names of ``log.source`` with their sizes, and what an agent of ours has not read of them yet."""
         parameters_of(request, frozenset())
-        return answers.json({"sources": await self._ask(self._store.sources())})
+        sources = await self._ask(self._store.sources())
+        for source in sources:
+            unread = self._attached.of(source["source"])
+            if unread is not None:
+                source |= {"unread_bytes": unread.size, "unread_at_ms": unread.at_ms}
+        return answers.json({"sources": sources})
 
     async def stats(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer the figures since the start, and the store's."""

@@ -16,6 +16,7 @@ from typing import Final
 from aiohttp import web
 
 from shipper.endpoint import answers, gatekeeper
+from shipper.endpoint.attached import Attached
 from shipper.endpoint.connection import Connection, Connections, Handler
 from shipper.endpoint.figures import Figures
 from shipper.endpoint.listening import BACKLOG
@@ -54,11 +55,12 @@ class EndpointServer:
         self._figures = Figures(now_ms())
         self._refusals = Refusals()
         self._pages = Pages()
+        attached = Attached()
         self._ingest = IngestRoute(
             store, limits_for(settings.profile), self._figures, self._refusals, now_ms, settings.patience, self._fail,
-            profile=settings.profile, rates=settings.rates, lenient=settings.lenient,
+            attached, profile=settings.profile, rates=settings.rates, lenient=settings.lenient,
         )  # fmt: skip
-        read = ReadRoutes(store, self._figures, self._refusals, now_ms, forwarding)
+        read = ReadRoutes(store, self._figures, self._refusals, now_ms, forwarding, attached)
         self._routes: dict[str, Handler] = {
             "/v1/events": read.events,
             "/v1/histogram": read.histogram,

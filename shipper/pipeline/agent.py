@@ -135,6 +135,7 @@ class Agent:
             connect_timeout_seconds=endpoint.connect_timeout_seconds,
             timeout_seconds=endpoint.timeout_seconds,
             connections=endpoint.concurrency,
+            unread=self._unread_by_source,
         )
 
     def _make_sender(self) -> Sender:
@@ -157,6 +158,9 @@ class Agent:
             retry_max_seconds=endpoint.retry.max_seconds,
             record_budget=self._guard.record_budget,
         )
+
+    def _unread_by_source(self) -> dict[str, int]:
+        return self._tailer.unread_by_source()  # made after the output, which says it
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:
         self._tailer.settled(portion, settlement)  # made after the sender, which it needs

@@ -28,6 +28,8 @@ from shipper.pipeline.sender import Sender
 
 READ_BYTES: Final = 256 * 1024
 HUNG_READ_SECONDS: Final = 10.0
+MOST_SOURCES_SAID: Final = 20
+SECONDS_A_FILE_COUNTED: Final = 1e-4  # of counting what is unread: a thousandth of the time goes into it
 
 
 class Clock(NamedTuple):
@@ -83,6 +85,8 @@ class Tailer:
         self._held: dict[FileKey, Followed] = {}
         self._open_files = open_files
         self._delayed: list[Followed] = []
+        self._unread: dict[str, int] = {}
+        self._unread_until = 0.0
         self.wake = asyncio.Event()
 
     # -- which file is next ----------------------------------------------------------------------
@@ -344,6 +348,18 @@ class Tailer:
             self._delayed = [followed for followed in self._delayed if followed.not_before > now]
             for followed in due:
                 self.look_at(followed)
+
+    def unread_by_source(self) -> dict[str, int]:
+        """Return the bytes that are there and not converted, by source; counted anew where that is cheap."""
+        now = self._clock.monotonic()
+        if now >= self._unread_until:
+            unread: Counter[str] = Counter()
+            for followed in self.followed.values():
+                behind = followed.state in (LifeState.FOLLOWING, LifeState.DRAINING)
+                unread[followed.source] += max(followed.size - followed.chunk_end, 0) if behind else 0
+            self._unread = dict(unread.most_common(MOST_SOURCES_SAID))
+            self._unread_until = now + len(self.followed) * SECONDS_A_FILE_COUNTED
+        return self._unread
 
     @property
     def lag_bytes(self) -> int:

@@ -47,6 +47,11 @@ def refuse_content(marker: str) -> Script:
     return script
 
 
+def _fields_of(head: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in lines if name}
+
+
 class Receiver:
     """Serves one port; *script* decides each answer and may be changed at any time."""
 
@@ -56,6 +61,7 @@ class Receiver:
         self.acked: list[Event] = []
         self.distinct: set[str] = set()
         self.seen: list[list[Event]] = []
+        self.heads: list[dict[str, str]] = []
         self.changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -98,6 +104,7 @@ class Receiver:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(_fields_of(head))
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
                 events = cast("list[Event]", json.loads(await reader.readexactly(length)))
                 self.seen.append(events)

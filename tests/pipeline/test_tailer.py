@@ -153,3 +153,20 @@ def test_no_descriptor_is_left_when_the_agent_has_stopped(tmp_path: Path) -> Non
         assert not [target for target in open_now if str(scene.folder) in target]
 
     play(Scene(tmp_path), story)
+
+
+def test_the_endpoint_is_told_what_is_unread_of_a_source(tmp_path: Path) -> None:
+    """An endpoint of this host shows it in its viewer; at the end it is nothing."""
+
+    async def story(scene: Scene) -> None:
+        scene.append("app.log", *(f"line {number} {'x' * 200}" for number in range(20_000)))
+        await scene.start()
+        await scene.arrived(20_000)
+        scene.append("app.log", "the last line")
+        await scene.arrived(20_001)
+
+        said = [head.get("x-shipper-unread") for head in scene.receiver.heads]
+        assert said[-1] == "app=0"
+        assert all(text is not None and text.startswith("app=") for text in said)
+
+    play(Scene(tmp_path), story)

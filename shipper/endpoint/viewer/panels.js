@@ -27,11 +27,12 @@ export class Panels {
     $("#sources-count").textContent = sources.length ? String(sources.length) : "";
   }
 
-  source({ source, events, newest_ms: newest, by_status: statuses }, { selected, utc, now, most }) {
+  source({ source, events, newest_ms: newest, by_status: statuses, unread_bytes: unread }, { selected, utc, now, most }) {
     const { rate: perSecond } = this.seen.get(source);
     const chosen = source !== null && source === selected;
     const details = [`${short(events)} events`];
     if (perSecond !== null) details.push(rate(perSecond));
+    if (unread !== undefined) details.push(unread ? `${bytes(unread)} behind` : "up to date");
     const errors = statuses.ERROR ?? 0;
     return h("li", {}, h(
       "button",
