@@ -31,11 +31,13 @@ def print_translation(path: Path, *, as_json: bool) -> None:
 
 def _print_notes(notes: list[Note]) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
+    several = len({note.file for note in notes}) > 1
     for column in ("line", "key", "was", "", "what became of it"):
         table.add_column(column, overflow="fold")
     for note in notes:
         if note.kind != "translated":
-            table.add_row(*map(Text, (str(note.line), note.key, note.was, note.kind, note.text)))
+            line = f"{Path(note.file).name}:{note.line}" if several else str(note.line)
+            table.add_row(*map(Text, (line, note.key, note.was, note.kind, note.text)))
     console = Console(stderr=True, highlight=False)
     if table.row_count:
         console.print(table)

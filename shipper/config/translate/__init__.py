@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import msgspec
 
-from shipper.config.problems import Problems
 from shipper.config.translate import filebeat, fluent_bit, promtail, vector
 from shipper.config.translate.common import Given, Note, settle_paths, written
-from shipper.config.yaml_tree import Entry, Mapping, Node, Scalar, Sequence, parse
+from shipper.config.translate.trees import tree
 from shipper.errors import UsageError
 
 __all__ = ["Note", "Translation", "translate"]
@@ -43,21 +41,16 @@ def translate(path: Path) -> Translation:
     Raises:
         UsageError: it cannot be read, is no peer's, or reads no files.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from None
-    root = Given(_tree(path, text), (), {}, 1)
+    root = Given(tree(path), (), {}, 1, path)
     peer = _peer(root)
     if peer is None:
         raise UsageError(f"{path}: is no configuration of Filebeat, Fluent Bit, Promtail or Vector")
     drafts = _PEERS[peer](root)
     root.leave_rest()
-    places = [one for one in root.leaves() if root.notes[one.path].text == "paths" and one.path[-1] != "type"]
-    kept = settle_paths(drafts, places)
+    kept = settle_paths(drafts, root.notes)
     if not kept:
         raise UsageError(f"{path}: names no files to read; shipper reads files only")
-    notes = sorted(root.notes.values(), key=lambda note: note.line)
+    notes = sorted(root.notes.values(), key=lambda note: (note.file != str(path), note.file, note.line))
     return Translation(peer=peer, yaml=written(kept, path.name), notes=notes)
 
 
@@ -70,39 +63,3 @@ def _peer(root: Given) -> str | None:
     if keys & {"pipeline", "INPUT"}:
         return "fluent_bit"
     return "vector" if "sources" in keys and keys & {"sinks", "transforms", "data_dir"} else None
-
-
-def _tree(path: Path, text: str) -> Node:
-    if path.suffix == ".toml":
-        try:
-            return _toml_node(tomllib.loads(text), text.splitlines(), "", 1)
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{path}: not TOML: {error}") from None
-    if path.suffix in {".conf", ".cfg"}:
-        return fluent_bit.classic_tree(text)
-    problems = Problems(str(path))
-    root = parse(text, problems)
-    if root is None or problems.lines():
-        raise UsageError("\n".join(problems.lines()) or f"{path}: is empty")
-    return root
-
-
-def _toml_node(value: object, lines: list[str], key: str, line: int) -> Node:
-    # tomllib keeps no lines: a key is looked for below the line of its table.
-    if isinstance(value, dict):
-        entries = list[Entry]()
-        for name, one in value.items():
-            at = next((n for n in range(line, len(lines) + 1) if _names(lines[n - 1], key, name)), line)
-            entries.append(Entry(at, name, _toml_node(one, lines, f"{key}.{name}".lstrip("."), at)))
-        return Mapping(line, tuple(entries))
-    if isinstance(value, list):
-        return Sequence(line, tuple(_toml_node(one, lines, key, line) for one in value))
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return Scalar(line, text, is_plain=not isinstance(value, str))
-
-
-def _names(text: str, table: str, name: str) -> bool:
-    bare = text.strip().replace('"', "")
-    return bare.startswith((f"[{table}.{name}".replace("[.", "["), f"[[{table}.{name}".replace("[.", "["))) or (
-        bare.partition("=")[0].strip() == name
-    )

@@ -6,8 +6,10 @@ A value that no translation takes gets a note by itself (`Given.leave_rest`), so
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -22,6 +24,7 @@ Value = str | int | list[str] | list[dict[str, str]] | dict[str, "str | int | li
 
 _SECRET: Final = re.compile(r"pass|secret|token|api_?key|auth|credential|header", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(r"//[^/\s@]*@")
+_REFERENCE: Final = re.compile(r"(?<!\\)\$\{(?P<name>[A-Za-z_]\w*)(?::(?P<default>[^{}]*))?\}|\$(?=[${])")
 _NOTHING_LIKE_IT: Final = "shipper has no such setting, or needs none"
 
 
@@ -29,6 +32,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one value of the peer's file.
 
     Attributes:
+        file: The file it stands in; the peer's may include others.
         line: Where it stands, from 1.
         key: Its path in the file.
         was: The value; secrets are hidden.
@@ -36,6 +40,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
         text: Where it went, how it differs or why it could not be translated.
     """
 
+    file: str
     line: int
     key: str
     was: str
@@ -51,6 +56,7 @@ class Given:
     path: KeyPath
     notes: dict[KeyPath, Note]
     line: int
+    file: Path
 
     def get(self, key: str) -> Given | None:
         """Return the value of *key*, None where it is not given; dotted names are looked up as nested ones too."""
@@ -65,13 +71,14 @@ class Given:
         """Give the keys with their values."""
         if isinstance(self.node, Mapping):
             for entry in self.node.entries:
-                yield entry.key, Given(entry.value, (*self.path, entry.key), self.notes, entry.line)
+                yield entry.key, Given(entry.value, (*self.path, entry.key), self.notes, entry.line, self.file)
 
     def items(self) -> list[Given]:
         """Return the items of a list; a single value counts as a list of one."""
         if not isinstance(self.node, Sequence):
             return [self]
-        return [Given(item, (*self.path, i), self.notes, item.line) for i, item in enumerate(self.node.items)]
+        steps = enumerate(self.node.items)
+        return [Given(item, (*self.path, i), self.notes, item.line, self.file) for i, item in steps]
 
     def leaves(self) -> Iterator[Given]:
         """Give every single value in it."""
@@ -87,6 +94,11 @@ class Given:
         return self.node.text if isinstance(self.node, Scalar) else ""
 
     @property
+    def at(self) -> KeyPath:
+        """Its place among the notes: the file and the path in it."""
+        return (str(self.file), *self.path)
+
+    @property
     def is_on(self) -> bool:
         """Whether it is a truth value that holds."""
         return self.text.lower() in {"true", "on", "yes", "1"}
@@ -94,10 +106,11 @@ class Given:
     def note(self, kind: Kind, text: str) -> None:
         """Say of every value in it that has no note yet what became of it."""
         for leaf in self.leaves():
-            was = "***" if any(_SECRET.search(str(step)) for step in leaf.path) else leaf.text
-            was = _USER_IN_URL.sub("//***@", was)
+            was = leaf.node.written if isinstance(leaf.node, Scalar) else ""
+            was = "***" if any(_SECRET.search(str(step)) for step in leaf.path) else _USER_IN_URL.sub("//***@", was)
+            key = path_text(leaf.path)
             leaf.notes.setdefault(
-                leaf.path, Note(line=leaf.line, key=path_text(leaf.path), was=was, kind=kind, text=text)
+                leaf.at, Note(file=str(leaf.file), line=leaf.line, key=key, was=was, kind=kind, text=text)
             )
 
     def became(self, where: str) -> Given:
@@ -133,10 +146,14 @@ class Draft:
             raise TypeError(key)
         return value
 
-    def attribute(self, name: str, given: Given) -> None:
-        """Send *given* with every event; names that the agent sets itself get the prefix `app.`."""
+    def attribute(self, name: str, given: Given, text: str | None = None) -> None:
+        """Send *given*, or its part *text*, with every event; a name that the agent sets gets the prefix `app.`."""
+        value = given.text if text is None else text
+        if not name.strip() or not value.strip():
+            given.leave_rest("an attribute has a name and a value")
+            return
         sent = f"app.{name}" if name.lower() in OWN_NAMES else name
-        self.part("attributes")[sent] = given.text
+        self.part("attributes")[sent] = value
         if sent == name:
             given.became(f"attributes.{sent}")
         else:
@@ -150,7 +167,7 @@ class Draft:
                 self.attribute(prefix + ".".join(map(str, steps)), leaf)
 
 
-def settle_paths(drafts: list[Draft], notes: list[Given]) -> list[Draft]:
+def settle_paths(drafts: list[Draft], notes: dict[KeyPath, Note]) -> list[Draft]:
     """Give each path to the first source that has it and each source a name of its own; drop sources without paths."""
     taken, names, kept = set[str](), set[str](), list[Draft]()
     for draft in drafts:
@@ -165,10 +182,11 @@ def settle_paths(drafts: list[Draft], notes: list[Given]) -> list[Draft]:
         names.add(name)
         draft.name = name
         kept.append(draft)
-    for given in notes:
-        if sum(one.text == given.text for one in notes) > 1:
-            given.notes[given.path] = msgspec.structs.replace(
-                given.notes[given.path], kind="differs", text="a path belongs to one source: the first that names it"
+    named = Counter(note.was for note in notes.values() if note.text == "paths")
+    for at, note in notes.items():
+        if note.text == "paths" and named[note.was] > 1:
+            notes[at] = msgspec.structs.replace(
+                note, kind="differs", text="a path belongs to one source: the first that names it"
             )
     return kept
 
@@ -185,8 +203,15 @@ def _escaped(value: object) -> object:
         return {key: _escaped(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_escaped(one) for one in value]
-    if isinstance(value, str) and value.startswith(("/", "${")):
-        # A path may take its parts from the environment there and here; `${NAME:default}` is Filebeat's.
-        return re.sub(r"\$\{(\w+):(?!-)", r"${\1:-", value)
-    # Only `$$` and `${` mean something in agent.yaml.
-    return re.sub(r"\$(?=[${])", "$$", value) if isinstance(value, str) else value
+    return _REFERENCE.sub(_kept, value) if isinstance(value, str) else value
+
+
+def _kept(match: re.Match[str]) -> str:
+    """Leave references to the environment; any other `$$` and `${` would mean something in agent.yaml."""
+    if match["name"] is None:
+        return "$$"
+    default = match["default"]
+    # `${NAME:default}` is Filebeat's, and `:?` its message for a variable that is not set.
+    if default is None or default.startswith("?"):
+        return f"${{{match['name']}}}"
+    return f"${{{match['name']}:-{default.removeprefix('-')}}}"

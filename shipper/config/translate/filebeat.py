@@ -54,7 +54,7 @@ def _input(given: Given, number: int) -> Draft | None:
         given.leave_rest(f"shipper reads files, and {word} is no input of files")
         return None
     if kind:
-        kind.became("paths")
+        kind.became("sources")
     name = given.get("id")
     draft = Draft(name.became("name").text if name and name.text else f"{word}-{number + 1}")
     if enabled is not None:

@@ -8,7 +8,6 @@ from typing import Final
 from shipper.config.patterns import group_names
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.steps import add_pattern, ignore_older
-from shipper.config.yaml_tree import Entry, Mapping, Scalar, Sequence
 from shipper.core.timestamps import check_format
 
 _PRESETS: Final = {
@@ -25,27 +24,6 @@ _NEEDLESS: Final = {
 }
 
 
-def classic_tree(text: str) -> Mapping:
-    """Return the sections of *text* as lists under their names; keys are lower case, repeated ones are lists."""
-    sections: dict[str, list[Mapping]] = {}
-    loose = list[Entry]()
-    entries: list[Entry] | None = None
-    name, begun = "", 1
-    for number, raw in enumerate([*text.splitlines(), "[]"], 1):
-        line = raw.strip()
-        if line.startswith("[") and line.endswith("]"):
-            if entries is not None:
-                sections.setdefault(name, []).append(Mapping(begun, tuple(entries)))
-            name, begun, entries = line[1:-1].upper(), number, []
-        elif line and not line.startswith("#"):
-            key, _, value = line.partition(" ")
-            same = loose if entries is None or line.startswith("@") else entries
-            unique = key.lower() if all(one.key != key.lower() for one in same) else f"{key.lower()}#{number}"
-            same.append(Entry(number, unique, Scalar(number, value.strip(), is_plain=False)))
-    listed = (Entry(maps[0].line, key, Sequence(maps[0].line, tuple(maps))) for key, maps in sections.items())
-    return Mapping(1, (*loose, *listed))
-
-
 def sources(root: Given) -> list[Draft]:
     """Return a source for each tail input."""
     drafts = list[Draft]()
@@ -57,7 +35,7 @@ def sources(root: Given) -> list[Draft]:
         if plugin is None or plugin.text.lower() != "tail":
             given.leave_rest("shipper reads files, and only tail is an input of files")
             continue
-        plugin.became("paths")
+        plugin.became("sources")
         drafts.append(_tail(given, number, known))
     for key in ("FILTER", "pipeline.filters"):
         if filters := root.get(key):

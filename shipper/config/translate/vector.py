@@ -22,7 +22,7 @@ def sources(root: Given) -> list[Draft]:
         if kind is None or kind.text != "file":
             given.leave_rest("shipper reads files, and this is no source of files")
             continue
-        kind.became("paths")
+        kind.became("sources")
         drafts.append(_source(name, given))
     for _, given in ((found := root.get("transforms")) and found.entries()) or []:
         kind = given.get("type")
