@@ -25,6 +25,7 @@ from shipper.config.presets import BUILT_IN_FORMATS
 from shipper.config.problems import known_words
 from shipper.config.zones import host_zone
 from shipper.core.model import FileFacts, FileKey
+from shipper.core.rule import Rule
 from shipper.core.timestamps import check_zone
 from shipper.errors import ConfigError, UsageError
 from shipper.pipeline.guard import MatchGuard
@@ -80,7 +81,7 @@ def explain(
                 if record.event is not None:
                     click.echo(_encode({"line": record.line, "lines": record.lines, "event": record.event}))
         else:
-            Writer(console(), asked.config, asked.source, guard, now_ms()).write(found)
+            Writer(console(), asked.config, asked.source, guard, now_ms(), _rule(asked).candidates).write(found)
 
 
 def asked_for(config_path: Path | None, source_name: str | None, format_name: str | None, path: Path) -> Asked:
@@ -142,9 +143,13 @@ def _opened(file: str, source: Source, stack: ExitStack) -> BinaryIO:
         return stack.enter_context(Path(file).open("rb"))
 
 
-def _records(asked: Asked, stream: BinaryIO, path: Path, guard: MatchGuard) -> Iterator[Record]:
+def _rule(asked: Asked) -> Rule:
     config, source = asked
-    rule = rules(config, source, load_presets(config.preset_dirs), socket.gethostname())
+    return rules(config, source, load_presets(config.preset_dirs), socket.gethostname())
+
+
+def _records(asked: Asked, stream: BinaryIO, path: Path, guard: MatchGuard) -> Iterator[Record]:
+    rule = _rule(asked)
     now = now_ms()
     shown = str(path).encode("utf-8", "backslashreplace").decode()
     mtime_ms = path.stat().st_mtime_ns // 1_000_000 if path.is_file() else now

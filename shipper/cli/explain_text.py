@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from shipper.cli.explain_candidates import candidates_tried
 from shipper.cli.explain_patterns import failure
 from shipper.cli.explain_records import Record, text_of
 from shipper.config import Config, Source
@@ -26,7 +27,7 @@ from shipper.core.masks import compile_masks
 from shipper.core.records import RecordSplitter
 from shipper.core.reference import CONTAINERS
 from shipper.core.rule import Rule
-from shipper.core.stamp_formats import compile_format
+from shipper.core.stamp_formats import ALL, compile_format
 from shipper.core.timestamps import StampReader, utc_text
 from shipper.pipeline.guard import MatchGuard
 
@@ -41,11 +42,21 @@ Fact = tuple[str, str]
 class Writer:
     """Prints records one by one, and counts them for the summary."""
 
-    def __init__(self, out: Console, config: Config, source: Source, guard: MatchGuard, now_ms: int) -> None:
-        """Explain to *out* what *source* of *config* makes of a file."""
+    def __init__(
+        self,
+        out: Console,
+        config: Config,
+        source: Source,
+        guard: MatchGuard,
+        now_ms: int,
+        candidates: Sequence[Rule] = (),
+    ) -> None:
+        """Explain to *out* what *source* of *config* makes of a file; *candidates* are what `auto` chooses from."""
+        self._candidates = candidates
         self._out, self._config, self._source, self._guard = out, config, source, guard
         self._oldest_ms = now_ms - _DAY_MS
         self._compiled: dict[int, tuple[EventRules, RecordSplitter]] = {}
+        self._judged = 0  # the chunk whose candidates stand above
         self._counts: Counter[str] = Counter()
         self._severities: Counter[str] = Counter()
 
@@ -75,6 +86,9 @@ class Writer:
         yield "text", f"{done.carry.encoding or 'utf-8'}; {_framing(rule, splitter, text, record)}"
         name = rule.layout.partition("{")[0].strip("+") or "learned"
         yield "layout", f"{name}: {done.evidence}" if done.evidence else name
+        if done.evidence and self._candidates and id(done) != self._judged:
+            self._judged = id(done)
+            yield "tried", candidates_tried(self._candidates, record)
         try:
             with self._guard.record_budget():
                 parsed = rules.columns.read(text, done.carry.header) if rules.columns else rules.extract(text)
@@ -122,6 +136,7 @@ class Writer:
         reader.read(parsed.stamp, near_ms=record.of.facts.mtime_ms, after_ms=None)
         match = compile_format(reader.last_format).fullmatch(parsed.stamp.strip()) if reader.last_format else None
         reasons = self._zone(rule, match.groupdict()) if match is not None else ""
+        reasons += _failed(rule, reader)
         return f"{self._masked(parsed.stamp)!r} as {reader.last_format} -> {event['timestamp']}; {reasons}"
 
     def _zone(self, rule: Rule, parts: dict[str, str | None]) -> str:
@@ -205,6 +220,12 @@ def _framing(rule: Rule, splitter: RecordSplitter, text: str, record: Record) ->
     begins = splitter.is_start(lines[0], None)
     first = "its first line begins a record" if begins else "what comes first, or goes on past a limit, is a record"
     return first if len(lines) == 1 else f"{first}; {len(lines) - 1} more lines go on with it: {below}"
+
+
+def _failed(rule: Rule, reader: StampReader) -> str:
+    formats = rule.stamp.formats or ALL
+    before = formats[: formats.index(reader.last_format)] if reader.last_format in formats else ()
+    return f"; not as {', '.join(before)}" if before else ""
 
 
 def _short(pattern: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,26 @@ def test_a_layout_that_changes_in_mid_file_is_seen(tmp_path: Path) -> None:
     last = found[-1]["event"]
     assert isinstance(last, dict)
     assert (last["severity"], last["msg"]) == ("error", "8999")
+
+
+def test_auto_says_what_else_was_tried(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f'{{"ts":"2026-01-31T10:00:0{n}Z","level":"error","msg":"no"}}\n' for n in range(3)))
+
+    shown = run(path).stdout
+
+    tried = [line for line in shown.splitlines() if line.startswith("  tried")]
+    assert len(tried) == 1
+    assert re.search(r"\bjson 100\.0 %.* \d+ explain nothing$", tried[0])
+    assert "tried" not in run("--format", "json", path).stdout
+
+
+def test_formats_that_failed_before_are_named(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("31.01.2026 10:00:00 go\n")
+    keys = "  pattern: '(?P<timestamp>\\S+ \\S+) '\n  timestamp: {formats: [rfc3339, '%d.%m.%Y %H:%M:%S']}\n"
+
+    assert "; not as rfc3339\n" in run("-c", config(tmp_path, keys), log).stdout
 
 
 def config(folder: Path, keys: str) -> Path:
