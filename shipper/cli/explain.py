@@ -16,6 +16,7 @@ import msgspec
 from shipper.adapters.discovery_content import look_into
 from shipper.adapters.files import map_os_errors
 from shipper.cli.check_diff import source_for
+from shipper.cli.explain_compare import compared
 from shipper.cli.explain_records import Record, records_of
 from shipper.cli.explain_text import Writer
 from shipper.cli.state_access import console, now_ms
@@ -155,7 +156,7 @@ def _records(asked: Asked, stream: BinaryIO, path: Path, guard: MatchGuard) -> I
     mtime_ms = path.stat().st_mtime_ns // 1_000_000 if path.is_file() else now
     facts = FileFacts(FileKey(0, 0), shown, shown.rpartition("/")[2], mtime_ms)
     reading = SourceReading(without_age_limits(rule))
-    return records_of(rehearse(reading, _pieces(stream), facts, now, guard))
+    return records_of(compared(rehearse(reading, _pieces(stream), facts, now, guard)))
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:

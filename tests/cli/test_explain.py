@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from shipper.cli.explain import explain
 from shipper.cli.explain_patterns import atoms
+from shipper.core.model import Encoded
 from shipper.errors import ShipperError, UsageError
+from shipper.pipeline.guard import MatchGuard
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 PRESETLESS = "2026-01-31 10:00:0{} {} shop - text {}"
@@ -116,6 +119,22 @@ def test_formats_that_failed_before_are_named(tmp_path: Path) -> None:
     keys = "  pattern: '(?P<timestamp>\\S+ \\S+) '\n  timestamp: {formats: [rfc3339, '%d.%m.%Y %H:%M:%S']}\n"
 
     assert "; not as rfc3339\n" in run("-c", config(tmp_path, keys), log).stdout
+
+
+def test_a_converter_that_sends_something_else_is_called_a_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "app.log"
+    path.write_text(TRACE)
+    convert = MatchGuard.convert
+
+    def otherwise(*arguments: Any) -> Encoded:
+        encoded = convert(*arguments)
+        encoded.json = bytes(encoded.json).replace(b'"severity":"error"', b'"severity":"info"')
+        return encoded
+
+    assert run(path).stderr == ""
+    monkeypatch.setattr(MatchGuard, "convert", otherwise)
+
+    assert "are sent otherwise than explained: event 1 in severity" in run("--json", path).stderr
 
 
 def config(folder: Path, keys: str) -> Path:
