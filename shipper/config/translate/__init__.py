@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -55,11 +56,11 @@ def translate(path: Path) -> Translation:
 
 
 def _peer(root: Given) -> str | None:
-    keys = {key.partition(".")[0] for key, _ in root.entries()}
+    keys = {re.split(r"[.#]", key)[0] for key, _ in root.entries()}
     if keys & {"scrape_configs"}:
         return "promtail"
     if keys & {"filebeat"} or any(one.get("module") for one in root.items() if one.path):
         return "filebeat"
-    if keys & {"pipeline", "INPUT"}:
+    if keys & {"pipeline", "INPUT", "SERVICE", "@include"} or {"service", "includes"} <= keys:
         return "fluent_bit"
     return "vector" if "sources" in keys and keys & {"sinks", "transforms", "data_dir"} else None

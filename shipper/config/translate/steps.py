@@ -9,13 +9,15 @@ from shipper.config.translate.patterns import python_pattern
 from shipper.config.units import duration_seconds, duration_text
 
 
-def add_pattern(draft: Draft, key: str, given: Given | None, *, dialect: str = "re2") -> bool:
-    """Put each pattern of *given* at *key* of *draft*; return whether the last one could be translated."""
+def add_pattern(draft: Draft, key: str, given: Given | None, *, dialect: str = "re2", text: str | None = None) -> bool:
+    """Put each pattern of *given*, or its part *text*, at *key*; return whether the last one could be translated."""
     done = False
     for one in given.items() if given else []:
         try:
             is_border = key.startswith("multiline.")
-            pattern = python_pattern(one.text, dialect=dialect, whole_record=is_border or key == "pattern")
+            pattern = python_pattern(
+                one.text if text is None else text, dialect=dialect, whole_record=is_border or key == "pattern"
+            )
         except ValueError as error:
             one.leave_rest(str(error))
             done = False

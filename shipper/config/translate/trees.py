@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os.path
 import tomllib
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def included(given: Given, pattern: str, *, what: str) -> list[Given]:
     folder, found = given.file.parent, list[Given]()
     # Path.glob refuses absolute patterns, which peers' files are full of.
     for name in sorted(glob.glob(pattern, root_dir=folder, recursive=True)):  # noqa: PTH207
-        path = folder / name
+        # Normalised: a file that includes its parent would else have a new name each time round.
+        path = Path(os.path.normpath(folder / name))
         if not path.is_file():
             continue
         try:

@@ -11,10 +11,10 @@ import yaml
 
 from shipper.config import load
 from shipper.config.source_model import Source
-from shipper.config.translate import Translation, translate
 from shipper.config.translate.patterns import python_pattern
 from shipper.config.translate.promtail import go_layout
 from shipper.errors import UsageError
+from tests.config.translate.translating import loaded, translated
 
 FILEBEAT = r"""
 filebeat.inputs:
@@ -119,16 +119,8 @@ SAMPLES = {
 }  # fmt: skip
 
 
-def translated(folder: Path, name: str, text: str) -> Translation:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return translate(path)
-
-
 def sources(folder: Path, name: str) -> dict[str, Source]:
-    agent = folder / "agent.yaml"
-    agent.write_text(translated(folder, name, SAMPLES[name]).yaml, encoding="utf-8")
-    return {source.name: source for source in load(agent, {}).sources}
+    return loaded(folder, name, SAMPLES[name])
 
 
 def leaves(value: object, path: str = "") -> Iterator[str]:
