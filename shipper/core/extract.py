@@ -25,7 +25,8 @@ TIME_KEYS: Final = (
 LEVEL_KEYS: Final = ("loglevel", "status", "severity", "level", "syslog.severity", "lvl", "log.level")
 _TIME_RANK: Final = {key: rank for rank, key in enumerate((*TIME_KEYS, "t"))}
 _LEVEL_RANK: Final = {key: rank for rank, key in enumerate(LEVEL_KEYS)}
-_LOGFMT: Final = re.compile(r'([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
+# A key begins where nothing of one stands before it: else a long word without `=` is tried from each of its letters.
+_LOGFMT: Final = re.compile(r'(?<![^\s="])([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
 _LOGFMT_LEVEL: Final = re.compile(r"(?:^|\s)(?:level|severity|lvl|loglevel)=")
 _ESCAPE: Final = re.compile(r"\\(.)")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from shipper.core.extract import Parsed, extractor
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipper.core.extract import UNPARSED, Parsed, extractor
 from shipper.core.rule import RecordFormat, Rule, SeverityRule, StampRule
 
 
@@ -122,3 +126,28 @@ def test_a_pattern_reads_the_message_of_a_container() -> None:
 
 def test_raw_text_has_no_parts() -> None:
     assert parse("2026-11-23T19:59:58Z INFO x=1", RecordFormat.RAW) == Parsed(None, None, {})
+
+
+PLAIN_PAIRS = re.compile(r'([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
+
+
+@given(text=st.text(alphabet='ab= "\\\t=', max_size=40))
+def test_pairs_are_those_of_the_plain_pattern(text: str) -> None:
+    """What keeps a long word from being tried at each of its letters takes nothing away."""
+    flat: dict[str, str] = {}
+    for key, quoted, bare in PLAIN_PAIRS.findall(text):
+        value = (
+            re.sub(r"\\(.)", lambda m: {"t": "\t", "n": "\n", "r": "\r"}.get(m[1], m[1]), quoted) if quoted else bare
+        )
+        name = key
+        while value and name in flat:
+            name = "app." + name
+        if value:
+            flat[name] = value
+
+    assert parse(text, RecordFormat.LOGFMT).attributes == flat
+
+
+def test_a_long_word_without_a_pair_costs_no_more_than_its_length() -> None:
+    """Tried at each of its letters, a million of them would not end within any deadline of a test run."""
+    assert parse("x" * 1_000_000, RecordFormat.LOGFMT) is UNPARSED
