@@ -332,7 +332,15 @@ def _raise_descriptor_limit() -> None:
 
 
 def _figures(totals: Totals) -> dict[str, int]:
-    return {"read": totals.read, "acked": totals.acked, "pending": totals.pending}
+    figures = {
+        "read": totals.read,
+        "acked": totals.acked,
+        "filtered": sum(totals.filtered.values()),
+        "dead_lettered": sum(totals.dead_lettered.values()),
+        "refused_unnamed": totals.refused_unnamed,
+        "pending": totals.pending,
+    }
+    return {name: count for name, count in figures.items() if count or name in ("read", "acked", "pending")}
 
 
 __all__ = ["Agent", "DeadLetters", "OffsetThread"]
