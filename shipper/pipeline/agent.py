@@ -103,6 +103,7 @@ class Agent:
         self.following = Following(
             self._tailer, self._census, self._watcher, journal,
             scan_seconds=config.limits.scan_seconds, flush_seconds=config.endpoint.flush_interval_seconds,
+            poll_seconds=poll_seconds(config),
         )  # fmt: skip
         _calm_collector()
         self._spawn(self._sender.run(), self._committer.run(), self._back_up())
@@ -329,6 +330,13 @@ def _raise_descriptor_limit() -> None:
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+
+
+def poll_seconds(config: Config) -> float | None:
+    """Return how often the most impatient source wants its directories looked at; None where events may decide."""
+    scan = config.limits.scan_seconds
+    wanted = [scan if source.poll == "always" else source.poll for source in config.sources if source.poll != "auto"]
+    return min((seconds for seconds in wanted if not isinstance(seconds, str)), default=None)
 
 
 def _figures(totals: Totals) -> dict[str, int]:

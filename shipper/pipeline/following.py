@@ -39,6 +39,7 @@ class Following:
         *,
         scan_seconds: float,
         flush_seconds: float,
+        poll_seconds: float | None = None,
     ) -> None:
         """Prepare to follow.
 
@@ -50,6 +51,7 @@ class Following:
             scan_seconds: Between scans; six times as long where events are known to arrive.
             flush_seconds: How long a batch waits to grow. A tenth of it, at most, news is gathered before it is
                 looked at: line after line of a slow file would cost a read each.
+            poll_seconds: Never longer between scans than this, whatever events say; None where no source asks for it.
         """
         self._gather_seconds = min(flush_seconds * GATHER_SHARE, LONGEST_GATHER_SECONDS)
         self._tailer = tailer
@@ -57,6 +59,7 @@ class Following:
         self._watcher = watcher
         self._journal = journal
         self._scan_seconds = scan_seconds
+        self._poll_seconds = poll_seconds
         self._next_scan = 0.0
         self._scanned_at = 0.0
         self._took = 0.0
@@ -154,7 +157,8 @@ class Following:
             for directory, reason in watcher.polled.items():
                 self._journal.once("directory_polled", directory, directory=directory, reason=reason)
             healthy = watcher.trusted
-        self._next_scan = self._scanned_at + self._scan_seconds * (STRETCH if healthy else 1)
+        pause = self._scan_seconds * (STRETCH if healthy else 1)
+        self._next_scan = self._scanned_at + (pause if self._poll_seconds is None else min(pause, self._poll_seconds))
 
     async def _identify(self) -> None:
         """Find out whose events came under names that no pattern matches: a followed file's other name, or nobody's.

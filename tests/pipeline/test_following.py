@@ -77,3 +77,20 @@ def test_a_file_that_is_born_under_a_known_name_is_met_at_once(tmp_path: Path) -
         assert sorted(await scene.arrived(3)) == ["first", "line 0", "line 1"]
 
     play(watched(tmp_path), story)
+
+
+def test_a_polled_source_is_looked_at_whatever_events_say(tmp_path: Path) -> None:
+    """No events come here and no scan is due for an hour: only the source's own interval finds the lines."""
+
+    async def story(scene: Scene) -> None:
+        scene.append("app.log", "line 0")
+        await scene.start()
+        await scene.arrived(1)
+
+        scene.append("app.log", "line 1")
+
+        assert await scene.arrived(2) == ["line 0", "line 1"]
+
+    scene = Scene(tmp_path, watching=False, poll="50ms")
+    scene.limits = {"scan": HOUR}
+    play(scene, story)
