@@ -118,10 +118,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         memory_bytes: Bytes read and not yet acknowledged, over all files.
-        spill_bytes: Room for bytes of files that are about to vanish.
+        spill_bytes: Room for bytes of files that are about to vanish; not used yet.
         open_files: Files held open at a time.
         scan_seconds: Time between reconciliation scans.
-        ledger_seconds: How long the account of a finished file is kept.
+        ledger_seconds: How long the account of a finished file is kept; not used yet.
     """
 
     memory_bytes: Annotated[Size, Meta(ge=4 << 20)] = msgspec.field(default=64 << 20, name="memory")
