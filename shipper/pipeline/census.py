@@ -25,7 +25,6 @@ from shipper.pipeline.tailer import Tailer
 
 QUIET_SCANS_BEFORE_CLOSE = 3
 ORPHAN_MS = 3_600_000
-FORGET_MS = 24 * 3_600_000
 
 
 class Census:

@@ -79,13 +79,6 @@ class Followed:
         self.tail = self.chunk_tail = b""
         self.trail = Trail()
 
-    def rewind(self, offset: int, carry: Carry) -> None:
-        """Read again from *offset*; what is on its way is settled into the void."""
-        self._seat(offset, carry)
-        self._guard = NO_GUARD
-        self.ahead = None
-        self.at_end = False
-
     # -- reading ---------------------------------------------------------------------------------
 
     @property
