@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
+import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from aiofiles.os import wrap
@@ -52,10 +55,32 @@ def map_os_errors(path: str) -> Iterator[None]:
 
 def _mend(error: OSError, path: str) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"; grant it with: setfacl -m u:{os.environ.get('USER', 'shipper')}:r {path}"
+        return f"; grant it with: {mending_command(path)}"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "; raise the limit of open files (ulimit -n) or lower limits.open_files"
     return ""
+
+
+def mending_command(path: str) -> str:
+    """Return what root would run so that this process's user may read *path*; a folder ends with a slash."""
+    user = effective_user()
+    target = Path(path)
+    commands = [
+        f"setfacl -m u:{user}:x {shlex.quote(str(folder))}"
+        for folder in reversed(target.parents)
+        if not os.access(folder, os.X_OK, effective_ids=True)
+    ]
+    rights = "rx" if path.endswith("/") else "r"
+    shown = str(target).encode("utf-8", "backslashreplace").decode()
+    return " && ".join([*commands, f"setfacl -m u:{user}:{rights} {shlex.quote(shown)}"])
+
+
+def effective_user() -> str:
+    """Return the name of the user that the system asks permission for; its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 class OpenFile:

@@ -7,9 +7,12 @@ an operator who looks at the state as root must not lock the agent out.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import os
+import pwd
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,9 +44,11 @@ class StateLock:
             StateLocked: Another process holds it; named with its pid.
             StateError: The directory cannot be made or written.
         """
-        with map_os_errors(state_dir):
+        try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = open_private(state_dir / LOCK)
+        except OSError as error:
+            raise StateError(f"state_dir {state_dir}: {error.strerror or error}{_mend(error, state_dir)}") from error
         try:
             _lock(descriptor, state_dir)
         except BaseException:
@@ -56,6 +61,19 @@ class StateLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _mend(error: OSError, state_dir: Path) -> str:
+    if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return ""
+    elsewhere = "name another folder in state_dir"
+    if error.errno == errno.EROFS:
+        return f"; {elsewhere}"
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        user = str(os.geteuid())
+    return f"; {elsewhere}, or let root run: install -d -o {user} -m 0700 {shlex.quote(str(state_dir))}"
 
 
 def _lock(descriptor: int, state_dir: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import pwd
 import shlex
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from shipper.adapters.discovery import Discovery, Scan, wanted_by
+from shipper.adapters.files import effective_user, mending_command
 from shipper.cli.check_report import Finding, Overlap, PatternReport, Skipped
 from shipper.config import Config, Source
 from shipper.core.patterns import compile_patterns
@@ -80,26 +80,6 @@ def _shown(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def mending_command(path: str) -> str:
-    """Return what root would run so that this process's user may read *path*; a folder ends with a slash."""
-    user = _user_name()
-    target = Path(path)
-    commands = [
-        f"setfacl -m u:{user}:x {shlex.quote(str(folder))}"
-        for folder in reversed(target.parents)
-        if not os.access(folder, os.X_OK, effective_ids=True)
-    ]
-    rights = "rx" if path.endswith("/") else "r"
-    return " && ".join([*commands, f"setfacl -m u:{user}:{rights} {shlex.quote(_shown(str(target)))}"])
-
-
-def _user_name() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
-
-
 def look_at_state_dir(folder: Path) -> list[Finding]:
     """Return what keeps the agent from writing to *folder*, which it makes where it is missing."""
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
@@ -107,7 +87,7 @@ def look_at_state_dir(folder: Path) -> list[Finding]:
         return [Finding("failed", f"state_dir {folder}: {nearest} is no folder; name another in state_dir")]
     if os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
         return []
-    user, quoted = _user_name(), shlex.quote(str(folder))
+    user, quoted = effective_user(), shlex.quote(str(folder))
     where = "it" if nearest == folder else str(nearest)
     return [
         Finding(

@@ -19,7 +19,8 @@ _SHOWN_CHANGES: Final = 200
 
 def print_report(report: Report, out: Console) -> None:
     """Print all that was found, what failed last: that is where the eye is."""
-    out.print(f"{escape(report.config)}: {len(report.sources)} sources")
+    count = len(report.sources)
+    out.print(f"{escape(report.config)}: {count} source{'' if count == 1 else 's'}", soft_wrap=True)
     for source in report.sources:
         out.print()
         out.print(_heading(source), style="bold")

@@ -57,7 +57,8 @@ class EmbeddedEndpoint:
         if await answers("127.0.0.1", self._port):
             self._journal.say(
                 "endpoint_in_use", port=self._port,
-                hint="something answers there already (a OneAgent?): it is used instead of the embedded endpoint",
+                hint="another program serves this port already: it is used instead of the embedded endpoint; "
+                "'shipper doctor' says which it is",
             )  # fmt: skip
             return False
         if not await self._spawn():
