@@ -6,6 +6,11 @@
 with the exit code of the command line. What a command does is its handler's
 business. Text that is no Unicode (names of files) travels as JSON's surrogate
 escapes, which is why the standard library's encoder is used here.
+
+Some commands are streams: one such answer a line until the client hangs up or
+the stream ends, and the connection with it. A client that reads slowly slows
+its own stream down and nothing else: what a stream does meanwhile (drop and
+count) is its own business.
 """
 
 from __future__ import annotations
@@ -14,10 +19,10 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import aclosing, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from shipper.errors import ShipperError, StateError, StateLocked, UsageError
 
@@ -26,6 +31,8 @@ _MAX_REQUEST_BYTES: Final = 4 << 20
 _READ_BYTES: Final = 1 << 16
 
 Handler = Callable[[dict[str, object]], Awaitable[object]]
+Stream = Callable[[dict[str, object]], AsyncGenerator[bytes, None]]
+"""Yields JSON values, encoded: the events of a tap are passed on as they were sent."""
 
 
 class NoAgent(ShipperError):
@@ -39,10 +46,13 @@ class ControlServer:
     answered as well and then raised by `failed`, for the agent to stop on.
     """
 
-    def __init__(self, state_dir: Path, handlers: Mapping[str, Handler]) -> None:
-        """Serve *handlers*, by command, once `start` is called."""
+    def __init__(
+        self, state_dir: Path, handlers: Mapping[str, Handler], streams: Mapping[str, Stream] | None = None
+    ) -> None:
+        """Serve *handlers* and *streams*, by command, once `start` is called."""
         self._state_dir = state_dir
         self._handlers = handlers
+        self._streams = streams or {}
         self._server: asyncio.Server | None = None
         self._connections = set[asyncio.Task[None]]()
         self._failure: asyncio.Future[None] | None = None
@@ -104,26 +114,69 @@ class ControlServer:
                 return
             if not line.endswith(b"\n"):
                 return
-            writer.write(_line(await self._answer(line)))
+            asked = _request(line)
+            stream = self._streams.get(asked.command) if asked is not None else None
+            if asked is not None and stream is not None:
+                await self._stream(stream(asked.args), reader, writer)
+                return
+            writer.write(_line(await self._answer(asked)))
             await writer.drain()
 
-    async def _answer(self, line: bytes) -> dict[str, object]:
+    async def _stream(
+        self, values: AsyncGenerator[bytes, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Send *values* until they end or the client hangs up."""
+        sending = asyncio.ensure_future(self._send_all(values, writer))
+        leaving = asyncio.ensure_future(reader.read(1))  # the client says nothing more: what comes is its end
         try:
-            request = json.loads(line)
-            command, args = request["command"], request.get("args", {})
-            handler = self._handlers[command]
-        except (ValueError, TypeError, KeyError, AttributeError):
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    async def _send_all(self, values: AsyncGenerator[bytes, None], writer: asyncio.StreamWriter) -> None:
+        try:
+            async with aclosing(values):
+                async for value in values:
+                    writer.write(b'{"ok":true,"result":' + value + b"}\n")
+                    await writer.drain()
+        except ConnectionError:
+            return
+        except Exception as error:  # noqa: BLE001 -- as in `_answer`
+            writer.write(_line(self._refused(error)))
+            with suppress(ConnectionError):
+                await writer.drain()
+
+    async def _answer(self, asked: _Request | None) -> dict[str, object]:
+        handler = self._handlers.get(asked.command) if asked is not None else None
+        if asked is None or handler is None:
             return _refusal("not a request that this agent knows", 2)
-        if not isinstance(args, dict):
-            return _refusal("args is not an object", 2)
         try:
-            return {"ok": True, "result": await handler(args)}
-        except ShipperError as error:
-            return _refusal(str(error), error.exit_code)
+            return {"ok": True, "result": await handler(asked.args)}
         except Exception as error:  # noqa: BLE001 -- the outermost frame of a connection; the agent stops on it
-            if self._failure is not None and not self._failure.done():
-                self._failure.set_exception(error)
-            return _refusal(f"the agent failed: {type(error).__name__}", 1)
+            return self._refused(error)
+
+    def _refused(self, error: Exception) -> dict[str, object]:
+        if isinstance(error, ShipperError):
+            return _refusal(str(error), error.exit_code)
+        if self._failure is not None and not self._failure.done():
+            self._failure.set_exception(error)
+        return _refusal(f"the agent failed: {type(error).__name__}", 1)
+
+
+class _Request(NamedTuple):
+    command: str
+    args: dict[str, object]
+
+
+def _request(line: bytes) -> _Request | None:
+    try:
+        request = json.loads(line)
+        command, args = request["command"], request.get("args", {})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return _Request(command, args) if isinstance(command, str) and isinstance(args, dict) else None
 
 
 def ask(state_dir: Path, command: str, args: Mapping[str, object], timeout: float = 30.0) -> object:
@@ -133,33 +186,47 @@ def ask(state_dir: Path, command: str, args: Mapping[str, object], timeout: floa
         NoAgent: Nobody listens, or no answer came in time.
         ShipperError: The agent's own, as the class that has its exit code.
     """
-    request = _line({"command": command, "args": dict(args)})
+    with closing(follow(state_dir, command, args, timeout)) as answers:
+        for result in answers:
+            return result
+    raise NoAgent(f"{state_dir / SOCKET}: the agent hung up before it answered")
+
+
+def follow(
+    state_dir: Path, command: str, args: Mapping[str, object], timeout: float = 30.0
+) -> Generator[object, None, None]:
+    """Yield the results of the stream *command* until the agent ends it; closing the generator hangs up.
+
+    Raises:
+        NoAgent: Nobody listens, or *timeout* seconds passed without a word.
+        ShipperError: The agent's own, as the class that has its exit code.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, _address(state_dir) as address:
             connection.settimeout(timeout)
             connection.connect(address)
-            connection.sendall(request)
-            answer = _read_line(connection)
+            connection.sendall(_line({"command": command, "args": dict(args)}))
+            for answer in _answers(connection):
+                if not answer.get("ok"):
+                    raise _error_of(answer)
+                yield answer.get("result")
     except TimeoutError as error:
         raise NoAgent(f"{state_dir / SOCKET}: no answer within {timeout:g} seconds") from error
     except OSError as error:
         raise NoAgent(f"{state_dir / SOCKET}: {error.strerror or error}") from error
-    if answer is None:
-        raise NoAgent(f"{state_dir / SOCKET}: the agent hung up before it answered")
-    if answer.get("ok"):
-        return answer.get("result")
-    raise _error_of(answer)
 
 
-def _read_line(connection: socket.socket) -> dict[str, object] | None:
+def _answers(connection: socket.socket) -> Iterator[dict[str, object]]:
     received = bytearray()
-    while not received.endswith(b"\n"):
-        piece = connection.recv(_READ_BYTES)
-        if not piece:
-            return None
+    while piece := connection.recv(_READ_BYTES):
         received += piece
-    answer = json.loads(received)
-    return answer if isinstance(answer, dict) else None
+        if b"\n" not in piece:
+            continue
+        *lines, rest = bytes(received).split(b"\n")
+        received = bytearray(rest)
+        for line in lines:
+            answer = json.loads(line)
+            yield answer if isinstance(answer, dict) else {}
 
 
 def _error_of(answer: Mapping[str, object]) -> ShipperError:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from shipper.adapters.control import ControlServer, Handler, NoAgent, ask
+from shipper.adapters.control import ControlServer, Handler, NoAgent, Stream, ask, follow
 from shipper.errors import ShipperError, StateDamaged, StateError, UsageError
 
 T = TypeVar("T")
@@ -180,3 +181,101 @@ def test_stop_ends_connections_that_are_open(tmp_path: Path) -> None:
         return await asyncio.Event().wait()
 
     assert asyncio.run(scenario()) == b""
+
+
+# -- streams -------------------------------------------------------------------------------------
+
+
+async def five(args: dict[str, object]) -> AsyncGenerator[bytes, None]:
+    for number in range(5):
+        yield json.dumps({"number": number, **args}).encode()
+
+
+def streaming(state_dir: Path, streams: dict[str, Stream], client: Callable[[], T]) -> T:
+    async def scenario() -> T:
+        server = ControlServer(state_dir, {"echo": echo}, streams)
+        await server.start()
+        try:
+            return await asyncio.to_thread(client)
+        finally:
+            await asyncio.wait_for(server.stop(), 10)
+
+    return asyncio.run(scenario())
+
+
+def test_a_stream_arrives_whole_and_in_order(tmp_path: Path) -> None:
+    def client() -> list[object]:
+        return list(follow(tmp_path, "five", {"of": "grüße"}))
+
+    assert streaming(tmp_path, {"five": five}, client) == [{"number": n, "of": "grüße"} for n in range(5)]
+
+
+def test_a_stream_ends_in_the_agent_when_the_client_leaves(tmp_path: Path) -> None:
+    async def scenario() -> list[object]:
+        ended = asyncio.Event()
+
+        async def endless(_: dict[str, object]) -> AsyncGenerator[bytes, None]:
+            try:
+                while True:
+                    yield b"1"
+                    await asyncio.sleep(0)
+            finally:
+                ended.set()
+
+        server = ControlServer(tmp_path, {}, {"endless": endless})
+        await server.start()
+        some = await asyncio.to_thread(lambda: list(islice(follow(tmp_path, "endless", {}), 3)))
+        await asyncio.wait_for(ended.wait(), 10)
+        await server.stop()
+        return some
+
+    assert asyncio.run(scenario()) == [1, 1, 1]
+
+
+def test_a_client_that_does_not_read_holds_up_its_own_stream_only(tmp_path: Path) -> None:
+    async def scenario() -> object:
+        sent = 0
+
+        async def large(_: dict[str, object]) -> AsyncGenerator[bytes, None]:
+            nonlocal sent
+            while True:
+                sent += 1
+                yield b'"' + b"x" * 100_000 + b'"'
+
+        server = ControlServer(tmp_path, {"echo": echo}, {"large": large})
+        await server.start()
+        _reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"), limit=1)
+        writer.write(b'{"command": "large"}\n')
+        before = -1
+        while before != sent or not sent:
+            before = sent
+            answer = await asyncio.to_thread(ask, tmp_path, "echo", {"a": 1})
+        writer.close()
+        await asyncio.wait_for(server.stop(), 10)
+        assert sent < 100
+        return answer
+
+    assert asyncio.run(scenario()) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (UsageError("no such source: shop"), UsageError, "no such source: shop"),
+        (ZeroDivisionError("secret"), ShipperError, r"the agent failed: ZeroDivisionError$"),
+    ],
+)
+def test_an_error_in_a_stream_is_its_last_word(
+    error: Exception, kind: type[ShipperError], message: str, tmp_path: Path
+) -> None:
+    async def breaking(_: dict[str, object]) -> AsyncGenerator[bytes, None]:
+        yield b"1"
+        raise error
+
+    def client() -> list[object]:
+        got: list[object] = []
+        with pytest.raises(kind, match=message):
+            got.extend(follow(tmp_path, "breaking", {}))
+        return got
+
+    assert streaming(tmp_path, {"breaking": breaking}, client) == [1]
