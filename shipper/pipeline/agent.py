@@ -9,48 +9,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import random
 import resource
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from typing import Final, TypeVar
 
 from shipper.adapters.control import ControlServer, Handler
-from shipper.adapters.dead_letters import DeadLetters
-from shipper.adapters.discovery import Discovery, wanted_by
-from shipper.adapters.http_output import HttpOutput
 from shipper.adapters.offsets import OffsetStore
-from shipper.adapters.offsets_thread import OffsetThread
-from shipper.adapters.watch import Watcher
-from shipper.config import Config, load_presets, rules
-from shipper.core.batch import BatchLimits, Portion, Settlement
+from shipper.config import Config
 from shipper.core.model import FileKey
-from shipper.pipeline.census import Census
-from shipper.pipeline.committer import Committer
+from shipper.pipeline.assembly import Parts, wall_clock_ms
 from shipper.pipeline.embedded import EmbeddedEndpoint
-from shipper.pipeline.following import Following
-from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.progress import Progress
-from shipper.pipeline.reading import SourceReading
-from shipper.pipeline.sender import Sender
 from shipper.pipeline.state_commands import StateCommands, open_state
 from shipper.pipeline.state_replay import Replayer
-from shipper.pipeline.tailer import Clock, Tailer
 from shipper.pipeline.totals import Totals, total
 
 DRAIN_SECONDS: Final = 10.0
 BACKUP_SECONDS: Final = 600.0
-BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
 T = TypeVar("T")
-
-
-def wall_clock_ms() -> int:
-    """Return the wall clock in milliseconds; nothing waits on it."""
-    return time.time_ns() // 1_000_000
 
 
 class Agent:
@@ -75,42 +55,22 @@ class Agent:
         """
         config, journal = self._config, self._journal
         _raise_descriptor_limit()
-        self._offsets, self._letters = await open_state(
+        self._loop = asyncio.get_running_loop()
+        offsets, letters = await open_state(
             config.state_dir, config.dead_letters.max_bytes, config.dead_letters.when_full, now_ms=wall_clock_ms()
         )
-        if self._offsets.recovered:
-            journal.say("state_recovered", detail=self._offsets.recovered)
+        if offsets.recovered:
+            journal.say("state_recovered", detail=offsets.recovered)
         await self._serve_endpoint()
-        self._guard = MatchGuard()
-        self._committer = Committer(self._offsets, journal, wall_clock_ms)
-        self._output = self._make_output()
-        self._sender = self._make_sender()
-        self._tailer = Tailer(
-            self._sender, self._committer, self._guard, journal, Clock(wall_clock_ms, time.monotonic),
-            budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
-        )  # fmt: skip
-        presets = load_presets(config.preset_dirs)
-        host = socket.gethostname()
-        readings = [
-            SourceReading(rules(config, source, presets, host), source.rate_limit_bytes) for source in config.sources
-        ]
-        self._census = Census(
-            config.sources, readings, self._discovery(), self._tailer, self._committer, self._offsets, journal,
-            wall_clock_ms,
-        )  # fmt: skip
-        self._census.take_up(await self._offsets.run(OffsetStore.load))
-        self._watcher = Watcher(config.state_dir, self._wake_threadsafe) if self._watching and following else None
-        self.following = Following(
-            self._tailer, self._census, self._watcher, journal,
-            scan_seconds=config.limits.scan_seconds, flush_seconds=config.endpoint.flush_interval_seconds,
-            poll_seconds=poll_seconds(config),
-        )  # fmt: skip
+        wake = self._wake_threadsafe if self._watching and following else None
+        self.parts = parts = Parts(config, journal, offsets, letters, wake=wake)
+        parts.census.take_up(await offsets.run(OffsetStore.load))
         _calm_collector()
-        self._spawn(self._sender.run(), self._committer.run(), self._back_up())
+        self._spawn(parts.sender.run(), parts.committer.run(), self._back_up())
         if following:
             self._control = ControlServer(config.state_dir, self._handlers())
             await self._control.start()
-            self._spawn(self._control.failed(), self.following.run())
+            self._spawn(self._control.failed(), parts.following.run())
             journal.say(
                 "agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url
             )
@@ -126,55 +86,11 @@ class Agent:
                 self._embedded = embedded
                 self._spawn(embedded.watch())
 
-    def _make_output(self) -> HttpOutput:
-        endpoint = self._config.endpoint
-        return HttpOutput(
-            endpoint.url,
-            loopback=endpoint.is_loopback,
-            authorization=endpoint.authorization,
-            compress=endpoint.compresses,
-            connect_timeout_seconds=endpoint.connect_timeout_seconds,
-            timeout_seconds=endpoint.timeout_seconds,
-            connections=endpoint.concurrency,
-            unread=self._unread_by_source,
-        )
-
-    def _make_sender(self) -> Sender:
-        endpoint = self._config.endpoint
-        return Sender(
-            self._output,
-            BatchLimits(
-                endpoint.target_request_bytes,
-                endpoint.flush_interval_seconds,
-                endpoint.max_request_bytes,
-                endpoint.max_request_events,
-                endpoint.concurrency,
-            ),
-            now_ms=wall_clock_ms,
-            monotonic=time.monotonic,
-            jitter=random.random,
-            on_settled=self._settled,
-            say=self._journal.say,
-            retry_initial_seconds=endpoint.retry.initial_seconds,
-            retry_max_seconds=endpoint.retry.max_seconds,
-            record_budget=self._guard.record_budget,
-        )
-
-    def _unread_by_source(self) -> dict[str, int]:
-        return self._tailer.unread_by_source()  # made after the output, which says it
-
-    def _settled(self, portion: Portion, settlement: Settlement) -> None:
-        self._tailer.settled(portion, settlement)  # made after the sender, which it needs
-
-    def _discovery(self) -> Discovery:
-        wanted = [wanted_by(source) for source in self._config.sources]
-        return Discovery(wanted, own=[str(self._config.state_dir)])
-
     def _handlers(self) -> dict[str, Handler]:
         endpoint = self._config.endpoint
         replayer = Replayer(endpoint.url, endpoint.token, endpoint.timeout_seconds, wall_clock_ms)
         commands = StateCommands(
-            self._offsets, self._letters, wall_clock_ms,
+            self.parts.offsets, self.parts.letters, wall_clock_ms,
             on_changing=self._detach, on_changed=self._seat_anew, replay=replayer,
         )  # fmt: skip
         return commands.handlers()
@@ -212,71 +128,71 @@ class Agent:
         return self.totals()
 
     async def _ship_everything(self) -> None:
-        await self.following.read_to_end()
-        await self._sender.drain(None)
-        while not await self._committer.save():
+        await self.parts.following.read_to_end()
+        await self.parts.sender.drain(None)
+        while not await self.parts.committer.save():
             await asyncio.sleep(0.2)
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> bool:
         """Stop reading, wait for what is on its way, save, close; return whether everything was settled."""
-        if self._watching and getattr(self, "_watcher", None) is not None and self._watcher is not None:
-            self._watcher.stop()
+        if self.parts.watcher is not None:
+            self.parts.watcher.stop()
         control = getattr(self, "_control", None)
         if control is not None:
             await control.stop()
-        self.following.stopping = True
-        drained = await self._sender.drain(drain_seconds) if drain_seconds else self._sender.held_bytes == 0
-        await self._committer.save()
+        self.parts.following.stopping = True
+        drained = await self.parts.sender.drain(drain_seconds) if drain_seconds else self.parts.sender.held_bytes == 0
+        await self.parts.committer.save()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._output.close()
-        await self._committer.save()
-        if not self._committer.failing:
-            await self._offsets.run(OffsetStore.backup)
-        await self._offsets.close()
-        for followed in list(self._tailer.followed.values()):
+        await self.parts.output.close()
+        await self.parts.committer.save()
+        if not self.parts.committer.failing:
+            await self.parts.offsets.run(OffsetStore.backup)
+        await self.parts.offsets.close()
+        for followed in list(self.parts.tailer.followed.values()):
             if followed.file is not None:
                 followed.file.close()
-        self._guard.close()
+        self.parts.guard.close()
         if self._embedded is not None:
             await self._embedded.stop()
         return drained
 
     async def scanned(self, scans: int) -> None:
         """Wait for *scans* further scans."""
-        target = self._census.scans + scans
-        while self._census.scans < target:
+        target = self.parts.census.scans + scans
+        while self.parts.census.scans < target:
             await asyncio.sleep(0.01)
 
     @property
     def scans(self) -> int:
         """Scans since the start."""
-        return self._census.scans
+        return self.parts.census.scans
 
     def totals(self) -> Totals:
         """Return what became of every record since the start."""
-        counts = Counter(self._tailer.counters)
-        counts["pending"] = self._tailer.pending_records
-        return total(counts, len({followed.key.file_id for followed in self._tailer.followed.values()}))
+        counts = Counter(self.parts.tailer.counters)
+        counts["pending"] = self.parts.tailer.pending_records
+        return total(counts, len({followed.key.file_id for followed in self.parts.tailer.followed.values()}))
 
     # -- the control socket's hooks ------------------------------------------------------------------
 
     async def _detach(self, keys: Sequence[FileKey]) -> None:
         """Stop following *keys*, so that their rows can change under us."""
-        await self._committer.save()
+        await self.parts.committer.save()
         for key in keys:
-            followed = self._tailer.followed.get(key)
+            followed = self.parts.tailer.followed.get(key)
             if followed is not None:
                 followed.detached = True
-                self._tailer.remove(followed)
-                self._committer.release(key)
+                self.parts.tailer.remove(followed)
+                self.parts.committer.release(key)
 
     async def _seat_anew(self, keys: Sequence[FileKey]) -> None:
         """Follow *keys* again, from where their rows stand now."""
-        lives = await self._offsets.run(OffsetStore.load)
-        self._census.take_up([life for life in lives if life.key in set(keys)])
-        self.following.scan_soon()
+        lives = await self.parts.offsets.run(OffsetStore.load)
+        self.parts.census.take_up([life for life in lives if life.key in set(keys)])
+        self.parts.following.scan_soon()
 
     # -- tasks -----------------------------------------------------------------------------------------
 
@@ -298,24 +214,20 @@ class Agent:
     async def _back_up(self) -> None:
         while True:
             await asyncio.sleep(BACKUP_SECONDS)
-            if self._committer.rounds != self._backed_up:
-                self._backed_up = self._committer.rounds
-                await self._offsets.run(OffsetStore.backup)
+            if self.parts.committer.rounds != self._backed_up:
+                self._backed_up = self.parts.committer.rounds
+                await self.parts.offsets.run(OffsetStore.backup)
 
     async def _show_progress(self, progress: Progress) -> None:
         while True:
-            health = self._sender.health
+            health = self.parts.sender.health
             waiting = "" if health.state in ("answering", "unknown") else f"endpoint {health.state}: {health.message}"
-            progress.update(self.totals(), self._tailer.lag_bytes, waiting, time.monotonic())
+            progress.update(self.totals(), self.parts.tailer.lag_bytes, waiting, time.monotonic())
             await asyncio.sleep(1.0)
 
     def _wake_threadsafe(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed while the observer still had something to say
-            self._loop.call_soon_threadsafe(self._tailer.wake.set)
-
-    @property
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        return self._tasks[0].get_loop()
+            self._loop.call_soon_threadsafe(self.parts.tailer.wake.set)
 
 
 def _calm_collector() -> None:
@@ -332,13 +244,6 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
 
 
-def poll_seconds(config: Config) -> float | None:
-    """Return how often the most impatient source wants its directories looked at; None where events may decide."""
-    scan = config.limits.scan_seconds
-    wanted = [scan if source.poll == "always" else source.poll for source in config.sources if source.poll != "auto"]
-    return min((seconds for seconds in wanted if not isinstance(seconds, str)), default=None)
-
-
 def _figures(totals: Totals) -> dict[str, int]:
     figures = {
         "read": totals.read,
@@ -349,6 +254,3 @@ def _figures(totals: Totals) -> dict[str, int]:
         "pending": totals.pending,
     }
     return {name: count for name, count in figures.items() if count or name in ("read", "acked", "pending")}
-
-
-__all__ = ["Agent", "DeadLetters", "OffsetThread"]

@@ -1,0 +1,143 @@
+"""The agent's parts, put together from one configuration; what runs and stops them is agent.py.
+
+Nothing here waits or decides: each part is made with what it needs of the
+others, and may be looked up by its name afterwards.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+from shipper.adapters.dead_letters import DeadLetters
+from shipper.adapters.discovery import Discovery, wanted_by
+from shipper.adapters.http_output import HttpOutput
+from shipper.adapters.offsets_thread import OffsetThread
+from shipper.adapters.watch import Watcher
+from shipper.config import Config, load_presets, rules
+from shipper.core.batch import BatchLimits, Portion, Settlement
+from shipper.pipeline.census import Census
+from shipper.pipeline.committer import Committer
+from shipper.pipeline.following import Following
+from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.sender import Sender
+from shipper.pipeline.tailer import Clock, Tailer
+
+BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
+
+
+def wall_clock_ms() -> int:
+    """Return the wall clock in milliseconds; nothing waits on it."""
+    return time.time_ns() // 1_000_000
+
+
+class Parts:
+    """Owns one of each; made on the event loop and the main thread, which the guard takes its signal on.
+
+    Attributes:
+        config: What they were made from.
+        offsets: The offset store's thread.
+        letters: The dead letters, on that thread too.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        offsets: OffsetThread,
+        letters: DeadLetters,
+        *,
+        wake: Callable[[], None] | None,
+    ) -> None:
+        """*wake* is called from the watcher's thread when there is news; None for no watcher."""
+        self.config = config
+        self.offsets = offsets
+        self.letters = letters
+        self.guard = MatchGuard()
+        self.committer = Committer(offsets, journal, wall_clock_ms)
+        self.output = self._make_output()
+        self.sender = self._make_sender(journal)
+        self.tailer = Tailer(
+            self.sender, self.committer, self.guard, journal, Clock(wall_clock_ms, time.monotonic),
+            budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
+        )  # fmt: skip
+        self.census = Census(
+            config.sources, readings_of(config), discovery_of(config), self.tailer, self.committer, offsets, journal,
+            wall_clock_ms,
+        )  # fmt: skip
+        self.watcher = Watcher(config.state_dir, wake) if wake is not None else None
+        self.following = Following(
+            self.tailer, self.census, self.watcher, journal,
+            scan_seconds=config.limits.scan_seconds, flush_seconds=config.endpoint.flush_interval_seconds,
+            poll_seconds=poll_seconds(config),
+        )  # fmt: skip
+
+    def _make_output(self) -> HttpOutput:
+        endpoint = self.config.endpoint
+        return HttpOutput(
+            endpoint.url,
+            loopback=endpoint.is_loopback,
+            authorization=endpoint.authorization,
+            compress=endpoint.compresses,
+            connect_timeout_seconds=endpoint.connect_timeout_seconds,
+            timeout_seconds=endpoint.timeout_seconds,
+            connections=endpoint.concurrency,
+            unread=self._unread_by_source,
+        )
+
+    def _make_sender(self, journal: Journal) -> Sender:
+        endpoint = self.config.endpoint
+        return Sender(
+            self.output,
+            batch_limits(self.config),
+            now_ms=wall_clock_ms,
+            monotonic=time.monotonic,
+            jitter=random.random,
+            on_settled=self._settled,
+            say=journal.say,
+            retry_initial_seconds=endpoint.retry.initial_seconds,
+            retry_max_seconds=endpoint.retry.max_seconds,
+            record_budget=self.guard.record_budget,
+        )
+
+    def _unread_by_source(self) -> dict[str, int]:
+        return self.tailer.unread_by_source()  # made after the output, which says it
+
+    def _settled(self, portion: Portion, settlement: Settlement) -> None:
+        self.tailer.settled(portion, settlement)  # made after the sender, which it needs
+
+
+def readings_of(config: Config) -> list[SourceReading]:
+    """Return what reads each source's files, in the order of the sources."""
+    presets = load_presets(config.preset_dirs)
+    host = socket.gethostname()
+    return [SourceReading(rules(config, source, presets, host), source.rate_limit_bytes) for source in config.sources]
+
+
+def discovery_of(config: Config) -> Discovery:
+    """Return what finds the files of *config*."""
+    return Discovery([wanted_by(source) for source in config.sources], own=[str(config.state_dir)])
+
+
+def batch_limits(config: Config) -> BatchLimits:
+    """Return the limits of a request."""
+    endpoint = config.endpoint
+    return BatchLimits(
+        endpoint.target_request_bytes,
+        endpoint.flush_interval_seconds,
+        endpoint.max_request_bytes,
+        endpoint.max_request_events,
+        endpoint.concurrency,
+    )
+
+
+def poll_seconds(config: Config) -> float | None:
+    """Return how often the most impatient source wants its directories looked at; None where events may decide."""
+    scan = config.limits.scan_seconds
+    wanted = [scan if source.poll == "always" else source.poll for source in config.sources if source.poll != "auto"]
+    return min((seconds for seconds in wanted if not isinstance(seconds, str)), default=None)
