@@ -23,6 +23,7 @@ from shipper.pipeline.census import Census
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.following import Following
 from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.health import Health
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
@@ -58,6 +59,7 @@ class Parts:
         self.config = config
         self.offsets = offsets
         self.letters = letters
+        self.health = Health(wall_clock_ms, journal.say)
         self.guard = MatchGuard()
         self.committer = Committer(offsets, journal, wall_clock_ms)
         self.output = self._make_output()
