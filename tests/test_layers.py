@@ -9,12 +9,13 @@ PACKAGE = Path(__file__).parent.parent / "shipper"
 
 MAY_IMPORT = {
     "errors": set[str](),
+    "service_notify": set[str](),
     "core": {"core", "errors"},
     "config": {"config", "core", "errors", "formats"},
     "adapters": {"core", "config", "errors"},
-    "endpoint": {"endpoint", "errors"},
-    "pipeline": {"pipeline", "adapters", "config", "core", "errors"},
-    "cli": {"cli", "pipeline", "adapters", "config", "core", "endpoint", "errors"},
+    "endpoint": {"endpoint", "errors", "service_notify"},
+    "pipeline": {"pipeline", "adapters", "config", "core", "errors", "service_notify"},
+    "cli": {"cli", "pipeline", "adapters", "config", "core", "endpoint", "errors", "service_notify"},
     "formats": set[str](),
     "__main__": {"cli"},
 }
