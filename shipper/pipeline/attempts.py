@@ -8,6 +8,7 @@ decision about an answer is core/delivery.py's.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ from shipper.core.backoff import Backoff
 from shipper.core.delivery import Action, Response, Verdict, classify
 from shipper.errors import EndpointUnreachable
 from shipper.pipeline.journal import Value
+from shipper.pipeline.timings import Timings
 
 Pieces = Sequence[bytes | memoryview]
 
@@ -47,6 +49,8 @@ class Attempts:
     Attributes:
         health: Of the endpoint.
         counters: Requests, by status too.
+        last_ms: When each status was last answered, wall clock.
+        seconds: That an answer took, refusals too; not of requests that got none.
         accepted: Requests that the endpoint took, wholly or in part.
     """
 
@@ -65,6 +69,8 @@ class Attempts:
         """*say* takes an event's name and its fields, as Journal.say does; *on_open* hears that batches may start."""
         self.health = Health()
         self.counters: Counter[str] = Counter()
+        self.last_ms: dict[str, int] = {}
+        self.seconds = Timings()
         self.accepted = 0
         self._output = output
         self._now_ms = now_ms
@@ -129,18 +135,24 @@ class Attempts:
         if pieces is None:
             return NOTHING_LEFT
         self.counters["requests"] += 1
+        started = time.monotonic()
         try:
             response = await self._output.post(pieces)
         except EndpointUnreachable as error:
-            self.counters["unreachable"] += 1
+            self._count("unreachable")
             self._note("unreachable", None, str(error))
             return Verdict(Action.RETRY, str(error))
-        self.counters[f"status_{response.status}"] += 1
+        self.seconds.observe(time.monotonic() - started)
+        self._count(f"status_{response.status}")
         verdict = classify(response, self._now_ms() / 1000)
         self._note("refusing" if _is_endpoint_wide(verdict) else "answering", response.status, verdict.message)
         if verdict.action in (Action.ACCEPTED, Action.PARTIAL):
             self._was_accepted(verdict)
         return verdict
+
+    def _count(self, answer: str) -> None:
+        self.counters[answer] += 1
+        self.last_ms[answer] = self._now_ms()
 
     def _was_accepted(self, verdict: Verdict) -> None:
         self.accepted += 1

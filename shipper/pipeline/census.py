@@ -243,6 +243,7 @@ class Census:
         self._committer.changed(followed)
         if unread > 0:
             self._tailer.counters["lost_bytes"] += unread
+            self._tailer.by_source[followed.source]["lost_bytes"] += unread
             followed.counters["lost_bytes"] += unread
             self._journal.say("bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,
                               reason="the file was deleted or moved away while it was not open")  # fmt: skip

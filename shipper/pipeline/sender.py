@@ -18,6 +18,7 @@ from shipper.core.converter import MatchBudget
 from shipper.core.delivery import Action, Verdict
 from shipper.pipeline.attempts import Attempts, Health, Output, Pieces
 from shipper.pipeline.singles import Singles, encoded_events, events_of
+from shipper.pipeline.tapping import Sent, Tapping
 from shipper.pipeline.waiting import Waiting
 
 SMALLEST_LEARNED_BYTES: Final = 65_536
@@ -53,6 +54,7 @@ class Sender:
         held_bytes: Raw and encoded bytes of what is offered and not settled.
         attempts: The way to the endpoint.
         most_bytes: How large a request may be: the configured limit, or what a 413 has taught.
+        tapping: Is shown what has left, while somebody looks; None: nobody can.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Sender:
         self.most_bytes = limits.max_bytes
         self.now_ms = now_ms
         self.record_budget = record_budget
+        self.tapping: Tapping | None = None
         self._on_settled = on_settled
         self._unsettled = 0
         self._waiting = Waiting(limits, monotonic)
@@ -186,6 +189,8 @@ class Sender:
         verdict = await self.attempts.send(lambda: self._fresh_body(batch), lambda: self._block(batch))
         if verdict.action is Action.SPLIT:
             self.learn(size)
+        elif self.tapping is not None and self.tapping.active and verdict.action in (Action.ACCEPTED, Action.PARTIAL):
+            self.tapping.sent([sent_of(portion) for portion in batch.portions])
         return verdict
 
     def _fresh_body(self, batch: Batch) -> Pieces | None:
@@ -249,3 +254,8 @@ class Sender:
             self._accepted_at_413 = self.attempts.accepted
             self.most_bytes = min(self.most_bytes * 2, self.limits.max_bytes)
         return self.most_bytes
+
+
+def sent_of(portion: Portion) -> Sent:
+    """Return the events of *portion* as they have left."""
+    return Sent(portion.converter.rule.source, portion.encoded.json, portion.encoded.events)

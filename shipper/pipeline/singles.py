@@ -22,6 +22,7 @@ from shipper.core.delivery import Action, Verdict
 from shipper.core.model import Encoded, Event, Produced, Refused
 from shipper.core.rule import TooOld
 from shipper.core.timestamps import utc_text
+from shipper.pipeline.tapping import Sent
 
 if TYPE_CHECKING:
     from shipper.pipeline.sender import Sender
@@ -178,6 +179,9 @@ class Singles:
     async def _ask(self, items: Sequence[_Item]) -> Verdict:
         """Send *items*; of a partial answer, keep what was refused."""
         answer = await self._sender.attempts.send(lambda: self._body(items), lambda: None)
+        tapping = self._sender.tapping
+        if tapping is not None and tapping.active and answer.action in (Action.ACCEPTED, Action.PARTIAL):
+            tapping.sent([Sent(item.portion.converter.rule.source, item.json, 1) for item in items])
         if answer.action is Action.PARTIAL:
             self._note_partial(items, answer)
         elif answer.action is Action.SPLIT and len(items) > 1:

@@ -9,8 +9,8 @@ that are on their way pass the budget: the log file is the queue.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from shipper.adapters.files import OpenFile, Turn
@@ -25,6 +25,7 @@ from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
 from shipper.pipeline.sender import Sender
+from shipper.pipeline.timings import Timings
 
 READ_BYTES: Final = 256 * 1024
 HUNG_READ_SECONDS: Final = 10.0
@@ -40,11 +41,16 @@ class Clock(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What a portion carries back to us: whose it is, and its place in that life's watermark."""
+    """What a portion carries back to us: whose it is, its place in that life's watermark, and when it was written.
+
+    *written_ms* is the file's last change as the read saw it, which is that of its last line where the read reached
+    the file's end; 0 where it did not: nothing says when those lines were written.
+    """
 
     followed: Followed
     watermark: Watermark
     ticket: Ticket
+    written_ms: int = 0
 
 
 class Tailer:
@@ -52,6 +58,8 @@ class Tailer:
 
     Attributes:
         counters: Sum over all files since the agent started.
+        by_source: The same by source, of files that are gone too.
+        append_to_ack: From a line's writing to its acknowledgement, where the first is known (see Mark).
         pending_records: Records converted and not settled.
         suspects: Files whose bytes did not fit what we knew: the next scan decides.
     """
@@ -71,6 +79,8 @@ class Tailer:
         self.followed: dict[FileKey, Followed] = {}
         self.by_path: dict[str, Followed] = {}
         self.counters: Counter[str] = Counter()
+        self.by_source: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.append_to_ack = Timings()
         self.pending_records = 0
         self.suspects: set[FileKey] = set()
         self._sender = sender
@@ -206,7 +216,7 @@ class Tailer:
         if not followed.head_complete:
             await followed.grow_head()
         chunks = followed.feed(data)
-        self.counters["bytes_read"] += len(data)
+        self._add(followed, {"bytes_read": len(data)})
         if followed.rate_limit:
             followed.not_before = self._clock.monotonic() + len(data) / followed.rate_limit
         if not followed.at_end and followed.file is not None and self.has_room:
@@ -247,7 +257,8 @@ class Tailer:
         self._say_layout(followed)
         if encoded.pattern_timeouts:
             self._count_timeouts(followed, encoded.pattern_timeouts, now)
-        mark = Mark(followed, followed.watermark, followed.track(chunk, encoded))
+        ticket = followed.track(chunk, encoded)
+        mark = Mark(followed, followed.watermark, ticket, followed.mtime_ms if followed.at_end else 0)
         self._count(followed, encoded)
         portion = Portion(
             key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry,
@@ -260,9 +271,13 @@ class Tailer:
             self._settle(portion, Settlement())
 
     def _count(self, followed: Followed, encoded: Encoded) -> None:
-        from_chunk = followed.count(encoded)
-        for name, count in from_chunk.items():
+        self._add(followed, followed.count(encoded))
+
+    def _add(self, followed: Followed, counts: Mapping[str, int]) -> None:
+        of_source = self.by_source[followed.source]
+        for name, count in counts.items():
             self.counters[name] += count
+            of_source[name] += count
 
     def _say_layout(self, followed: Followed) -> None:
         choice, followed.chosen = followed.chosen, None
@@ -299,9 +314,13 @@ class Tailer:
         letters = letters_for(portion, settlement, mark.followed.source, self._clock.now_ms())
         if letters:
             self._committer.refused(letters)
-        for name, count in settled_figures(portion, settlement).items():
+        figures = settled_figures(portion, settlement)
+        for name, count in figures.items():
             mark.followed.counters[name] += count
-            self.counters[name] += count
+        self._add(mark.followed, figures)
+        if mark.written_ms and "acked" in figures:
+            waited_ms = self._clock.now_ms() - mark.written_ms
+            self.append_to_ack.observe(waited_ms / 1000, figures["acked"])
         mark.watermark.ack(mark.ticket)
         if not mark.followed.detached:
             self._committer.changed(mark.followed)
@@ -327,7 +346,7 @@ class Tailer:
     def _frame_anew(self, followed: Followed) -> None:
         """Read what follows the last converted chunk once more: its layout has changed."""
         self._open.pop(followed.key, None)
-        self.counters["bytes_read"] -= followed.frame_anew()
+        self._add(followed, {"bytes_read": -followed.frame_anew()})
         self.look_at(followed)
 
     def next_times(self) -> list[float]:
