@@ -1,0 +1,233 @@
+"""Compressed files, read by offsets of their text: gzip, bzip2, xz, zstd, told apart by their first bytes.
+
+Reading on is cheap. Reading what lies behind begins at the last restart
+point before it: a place inside the file at which a decoder can start. Points
+are found as the file is read, and may be kept and given back when the file is
+opened again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from bisect import bisect_right, insort
+from collections.abc import Iterable
+from typing import Final, Literal, Self
+
+from shipper.adapters.compressed_bzip2 import MAGIC as BZIP2
+from shipper.adapters.compressed_bzip2 import Bzip2Decoder
+from shipper.adapters.compressed_gzip import MAGIC as GZIP
+from shipper.adapters.compressed_gzip import GzipDecoder
+from shipper.adapters.compressed_xz import MAGIC as XZ
+from shipper.adapters.compressed_xz import XzDecoder
+from shipper.adapters.compressed_zstd import MAGIC as ZSTD
+from shipper.adapters.compressed_zstd import ZstdDecoder, is_skippable
+from shipper.core.restart import Damaged, Decoder, RestartPoint
+from shipper.errors import FileUnreadable, FileVanished
+
+Kind = Literal["gzip", "bzip2", "xz", "zstd"]
+
+HELD_BEHIND_BYTES: Final = 2 << 20  # what stays at hand of what was read, for a short step back
+POINT_EVERY_BYTES: Final = 8 << 20
+MOST_POINTS: Final = 256  # beyond, every other one is given up: 8 MiB of windows at most
+
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def kind_of(head: bytes) -> Kind | None:
+    """Return how a file that begins with *head* (4 bytes or more) is compressed; None for plain text."""
+    if head.startswith(GZIP):
+        return "gzip"
+    if head.startswith(BZIP2) and head[3:4] in b"123456789" and head[4:5] in (b"", b"1", b"\x17"):
+        return "bzip2"
+    if head.startswith(XZ):
+        return "xz"
+    return "zstd" if head.startswith(ZSTD) or is_skippable(head) else None
+
+
+class CompressedFile:
+    """A compressed file, open for reading; owned by one thread at a time. Every call may block on the disk.
+
+    Attributes:
+        kind: How it is compressed.
+        length: Bytes of its text, where that is known without reading all of it (or all of it was read); else None.
+        size: Bytes of the compressed file, when it was opened.
+    """
+
+    def __init__(self, path: str, descriptor: int, kind: Kind, points: Iterable[RestartPoint]) -> None:
+        """Use `open` instead."""
+        self.path = path
+        self.kind = kind
+        self.size = os.fstat(descriptor).st_size
+        self.length: int | None = None
+        self._descriptor = descriptor
+        self._decoder = self._decoder_for(kind)
+        self._points = sorted({point.plain: point for point in points if point.plain}.values(), key=_plain)
+        if isinstance(self._decoder, XzDecoder):
+            self.length = self._decoder.length
+            self._points = self._decoder.points()
+        self._spacing = POINT_EVERY_BYTES
+        self._text = bytearray()
+        self._begin = 0
+        self._damage: Damaged | None = None
+
+    @classmethod
+    def open(cls, path: str, points: Iterable[RestartPoint] = ()) -> Self:
+        """Open *path*; *points* were found in the same file before.
+
+        Raises:
+            FileVanished: There is no such file.
+            FileUnreadable: It must not be read, or is not compressed in a way that is known.
+        """
+        try:
+            descriptor = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            raise FileVanished(f"{_shown(path)}: no such file") from None
+        except OSError as error:
+            raise FileUnreadable(f"{_shown(path)}: {error.strerror}") from None
+        try:
+            return cls(path, descriptor, _kind_there(descriptor, path), points)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to *size* bytes of the text at *offset*; fewer before damage or the end, none at the end.
+
+        Raises:
+            FileUnreadable: The file is damaged or cut short right where *offset* is, or before; it names the byte.
+        """
+        self._go_to(offset)
+        while self._end < offset + size and self._damage is None:
+            try:
+                text = self._step()
+            except Damaged as damage:
+                self._damage = damage
+                break
+            if not text:
+                break
+        data = bytes(self._text[offset - self._begin : offset - self._begin + size]) if self._end > offset else b""
+        if not data and self._damage is not None and size:
+            raise FileUnreadable(
+                f"{_shown(self.path)}: damaged at byte {self._damage.byte} of {self.size}: {self._damage.why};"
+                f" {self._end} bytes of its text could be read"
+            )
+        self._forget(offset)
+        return data
+
+    @property
+    def size_known(self) -> bool:
+        """Whether `length` says how much text there is."""
+        return self.length is not None
+
+    @property
+    def compressed_offset(self) -> int:
+        """How far the compressed file was read, in bytes."""
+        return self._decoder.byte
+
+    @property
+    def points(self) -> tuple[RestartPoint, ...]:
+        """The restart points that are known, in file order; for an xz file none need to be kept."""
+        return tuple(self._points) if self.kind != "xz" else ()
+
+    def point_before(self, offset: int) -> RestartPoint | None:
+        """Return the last known restart point at or before *offset* of the text; None for the file's beginning."""
+        at = bisect_right(self._points, offset, key=_plain)
+        return self._points[at - 1] if at else None
+
+    def find_length(self) -> int | None:
+        """Return the bytes of text where the file's own headers say so, at little cost; else None."""
+        if self.length is None and isinstance(self._decoder, ZstdDecoder):
+            self.length = self._decoder.length()
+        return self.length
+
+    def close(self) -> None:
+        """Close the descriptor; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    # -- moving --------------------------------------------------------------------------------------
+
+    @property
+    def _end(self) -> int:
+        return self._begin + len(self._text)
+
+    def _go_to(self, offset: int) -> None:
+        """Have the decoder stand before *offset*, or the text there at hand."""
+        point = self.point_before(offset)
+        behind = offset < self._begin
+        if behind or (point is not None and point.plain > self._end):
+            start = point or RestartPoint(0, 0)
+            self._decoder.begin(start)
+            self._text.clear()
+            self._begin = start.plain
+            self._damage = None
+        while self._end < offset and self._damage is None:  # what lies between is decoded and given up
+            try:
+                if not self._step():
+                    return
+            except Damaged as damage:
+                self._damage = damage
+            self._forget(offset)
+
+    def _step(self) -> bytes:
+        """Decode some more, and note where that could begin."""
+        self._note_point()
+        text = self._decoder.step()
+        self._text += text
+        if not text:
+            self.length = self._end
+        return text
+
+    def _note_point(self) -> None:
+        if self.kind == "xz" or self._end - (self._points[-1].plain if self._points else 0) < self._spacing:
+            return
+        point = self._decoder.point()
+        if point is None:
+            return
+        insort(self._points, point, key=_plain)
+        if len(self._points) > MOST_POINTS:
+            self._points = self._points[1::2]
+            self._spacing *= 2
+
+    def _forget(self, offset: int) -> None:
+        surplus = min(offset, self._end) - HELD_BEHIND_BYTES - self._begin
+        if surplus > HELD_BEHIND_BYTES:
+            del self._text[:surplus]
+            self._begin += surplus
+
+    # -- the compressed side ---------------------------------------------------------------------------
+
+    def _decoder_for(self, kind: Kind) -> Decoder:
+        match kind:
+            case "gzip":
+                return GzipDecoder(self._read)
+            case "bzip2":
+                return Bzip2Decoder(self._read)
+            case "xz":
+                return XzDecoder(self._read, self.size)
+            case "zstd":
+                return ZstdDecoder(self._read)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            raise FileUnreadable(f"{_shown(self.path)}: {error.strerror} at byte {offset}") from None
+
+
+def _kind_there(descriptor: int, path: str) -> Kind:
+    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    kind = kind_of(os.pread(descriptor, 8, 0)) if regular else None
+    if kind is None:
+        raise FileUnreadable(f"{_shown(path)}: not a gzip, bzip2, xz or zstd file")
+    return kind
+
+
+def _plain(point: RestartPoint) -> int:
+    return point.plain
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
