@@ -22,6 +22,9 @@ class Known(msgspec.Struct, frozen=True):
         orphan: Its file was truncated or is gone; a copy may hold the rest.
         live: It was last seen under a matched name, and not as the rotated form of another.
         suspect: A read found other bytes than expected before the offset, or a shorter file.
+        packed: It is a compressed file; offsets are those of its content.
+        kept: What is unread of it is in the spill: no file is needed any more.
+        done: It was read to its end and let go; kept to know its copies by.
         trail: Where reading stood before, oldest first.
     """
 
@@ -40,6 +43,14 @@ class Known(msgspec.Struct, frozen=True):
     live: bool = True
     suspect: bool = False
     trail: tuple[Point, ...] = ()
+    packed: bool = False
+    kept: bool = False
+    done: bool = False
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """Where reading has stood, the last place last."""
+        return (*(point for point in self.trail if point.offset < self.offset), Point(self.offset, self.guard))
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -48,6 +59,7 @@ class Seen(msgspec.Struct, frozen=True):
     Attributes:
         source: Index of the first source that matches it; None for a sibling of a followed file.
         pattern: The pattern that matched.
+        packed: How the file is compressed (``gzip``); its *size* is then not that of its content. Empty for text.
     """
 
     path: str
@@ -57,21 +69,35 @@ class Seen(msgspec.Struct, frozen=True):
     mtime_ns: int
     source: int | None
     pattern: str = ""
+    packed: str = ""
 
 
 class Question(NamedTuple):
-    """Bytes that `decide` needs: the first HEAD_BYTES, and those before *offset*."""
+    """Bytes that `decide` needs: the first HEAD_BYTES, and those before *offset*.
+
+    Attributes:
+        packed: Of the content of a compressed file, whose length is not known: asked for is what stands before the
+            last of *points* (offset, length) that it is long enough for, and that only where *head* fits.
+    """
 
     path: str
     offset: int
     guard_length: int
+    packed: str = ""
+    points: tuple[tuple[int, int], ...] = ()
+    head: Head | None = None
 
 
 class Answer(NamedTuple):
-    """What stands there; None where it cannot be read."""
+    """What stands there.
+
+    Attributes:
+        at: Of a compressed file: the point before which *before* stands; 0 where none was reached.
+    """
 
     first: bytes
     before: bytes
+    at: int = 0
 
 
 Answers = Mapping[Question, Answer | None]
@@ -98,6 +124,7 @@ class Decision(NamedTuple):
         seen: The file on disk; None where there is none any more.
         live: Whether it stands under a matched name (and is not only being finished).
         begin_at: For START: offset of the first byte that is to be read.
+        follows: For START: the generation that it goes on from, as far as names say.
     """
 
     do: Do
@@ -106,3 +133,4 @@ class Decision(NamedTuple):
     evidence: str
     live: bool = True
     begin_at: int = 0
+    follows: Known | None = None

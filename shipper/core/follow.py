@@ -7,12 +7,14 @@ which seen files it needs, `decide` is given them. Rules, and why:
   inode is the same file; shorter than what was read, or with other bytes
   before the read offset, it was truncated.
 - An inode that is not open proves nothing: head and guard must fit.
-- A file with an unknown inode whose name is a rotated form of a truncated
-  one's, with its head and its guard, is the copy that copy-truncate made: it
-  is read on from the old offset. Of a file that is not truncated (yet), such a
-  copy waits a few scans.
+- A file with an unknown inode whose name is a rotated form of a truncated or
+  vanished one's, with its head and its guard, is a copy of it, as
+  copy-truncate or a compressor makes: it is read on from the old offset,
+  compressed or not. Of a file that is still there, such a copy waits a few
+  scans, a compressed one for as long as it is.
 - Of unmatched siblings only those are read that were written after our last
   look at a file that has since been rotated: the rotations we slept through.
+  A compressed file is read for no other reason.
 """
 
 from __future__ import annotations
@@ -22,22 +24,28 @@ from typing import Final
 
 from shipper.core.evidence import Answer, Answers, Decision, Do, Known, Question, Seen
 from shipper.core.identity import GUARD_BYTES, NO_GUARD, Point
+from shipper.core.lineage import Kin, in_order, last_written_ns
 from shipper.core.model import FileKey
-from shipper.core.rotation_names import base_of, is_rotated_name
+from shipper.core.rotation_names import stems_of
 
 WAIT_SCANS: Final = 5
+_NOWHERE: Final = Point(0, NO_GUARD)
 
 
 def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
     """Return what must be read for `decide`."""
-    by_inode = {(k.device, k.inode): k for k in known if not k.orphan}
+    by_inode = _by_inode(known)
+    kin = Kin(known, seen)
+    changes = any(not k.live for k in known) or not _all_in_place(by_inode, seen)
     asked: list[Question] = []
     for file in seen:
         same = by_inode.get((file.device, file.inode))
         if same is not None and _must_be_checked(same, file):
             asked.append(_question(file, same))
-        elif same is None:
-            asked += [_question(file, other) for other in known if _may_be_copy(file, other)]
+        if same is None or _is_other_content(same, file):
+            if file.packed and not changes:
+                continue  # nothing can have gone into it
+            asked += [_question(file, other) for other in kin.of(file) if other.head.length]
     return list(dict.fromkeys(asked))
 
 
@@ -50,12 +58,12 @@ def decide(
     """Return what to do, in the order in which the files should be read.
 
     Args:
-        known: Every followed generation.
+        known: Every followed generation, and those that were finished of late.
         seen: Every file that the scan met, each inode once.
         answers: To `questions` of the same files.
         waited: For how many scans a path has waited already.
     """
-    by_inode = {(k.device, k.inode): k for k in known if not k.orphan}
+    by_inode = _by_inode(known)
     decisions: list[Decision] = []
     met: set[FileKey] = set()
     strangers: list[Seen] = []
@@ -63,7 +71,7 @@ def decide(
     rotated = [k for k in known if k.orphan or not k.live]
     for file in seen:
         same = by_inode.get((file.device, file.inode))
-        if same is None:
+        if same is None or _is_replaced(same, file, answers):
             strangers.append(file)
             continue
         met.add(same.key)
@@ -74,60 +82,75 @@ def decide(
             rotated.append(same)
         elif decision.do is Do.RENAMED:
             rotated.append(same)
-    for gone in [k for k in known if not k.orphan and k.key not in met]:
+    for gone in [k for k in known if not (k.orphan or k.done) and k.key not in met]:
         rotated.append(gone)
-        if gone.open:
-            decisions.append(
-                Decision(Do.DRAIN, gone, None, "its name is gone, the descriptor is still ours", live=False)
-            )
-        else:
+        decisions.append(_missing(gone))
+        if decisions[-1].do is Do.GONE:
             orphans.append(gone)
-            decisions.append(Decision(Do.GONE, gone, None, f"no file has inode {gone.inode} any more", live=False))
-    return _order(decisions + _strangers(strangers, orphans, rotated, known, answers, waited))
+    choosing = _Strangers(Kin(known, seen), orphans, rotated, answers, waited)
+    return in_order(decisions + choosing.decide(strangers))
+
+
+def _by_inode(known: Sequence[Known]) -> dict[tuple[int, int], Known]:
+    return {(k.device, k.inode): k for k in known if not (k.orphan or k.done)}
+
+
+def _all_in_place(by_inode: Mapping[tuple[int, int], Known], seen: Iterable[Seen]) -> bool:
+    """Return whether every followed file is where it was, and as long at least."""
+    there = {(file.device, file.inode): file for file in seen}
+    return all(
+        (file := there.get(inode)) is not None
+        and file.path == one.path
+        and not one.suspect
+        and file.size >= (0 if one.packed else one.offset)
+        for inode, one in by_inode.items()
+    )
+
+
+def _missing(gone: Known) -> Decision:
+    if gone.open:
+        return Decision(Do.DRAIN, gone, None, "its name is gone, the descriptor is still ours", live=False)
+    if gone.kept:
+        return Decision(Do.DRAIN, gone, None, "its name is gone, the spill has its rest", live=False)
+    return Decision(Do.GONE, gone, None, f"no file has inode {gone.inode} any more", live=False)
+
+
+# -- a file whose inode is known ---------------------------------------------------------------------
 
 
 def _must_be_checked(known: Known, file: Seen) -> bool:
     """Return whether the same inode proves too little: it was not held open, and something changed."""
     written = file.mtime_ns != known.mtime_ns
     changed = written or (file.path, file.size) != (known.path, known.size)
+    if _is_other_content(known, file) or known.kept:
+        return True
+    if known.packed:
+        return (known.suspect or not known.open) and (written or file.path != known.path)
     # Written, and no longer than before: it may have been truncated and filled again up to the same byte.
     return known.suspect or (not known.open and changed) or (written and file.size == known.size == known.offset)
 
 
-def _question(file: Seen, known: Known) -> Question:
-    point = _frontier(file, known)
-    return Question(file.path, point.offset, point.guard.length)
+def _is_other_content(known: Known, file: Seen) -> bool:
+    """Return whether one of the two is compressed and the other is not: never the same bytes."""
+    return known.packed != bool(file.packed)
 
 
-def _frontier(file: Seen, known: Known) -> Point:
-    """Return the last place at which reading *known* stood that *file* is long enough for."""
-    if file.size >= known.offset:
-        return Point(known.offset, known.guard)
-    return next((point for point in reversed(known.trail) if point.offset <= file.size), Point(0, NO_GUARD))
-
-
-def _directory(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def _is_sibling(file: Seen, known: Known) -> bool:
-    """Return whether *file* may be a rotated form of the file that *known* is, or was before it was rotated itself."""
-    if _directory(file.path) != _directory(known.path):
+def _is_replaced(known: Known, file: Seen, answers: Answers) -> bool:
+    """Return whether the inode was used again, for something that *known* cannot go on in."""
+    if _is_other_content(known, file):
+        return not known.open
+    if not (known.packed or known.kept) or not _must_be_checked(known, file):
         return False
-    name, of = file.path.rpartition("/")[2], known.path.rpartition("/")[2]
-    return is_rotated_name(name, of) or is_rotated_name(name, base_of(of))
-
-
-def _may_be_copy(file: Seen, known: Known) -> bool:
-    return known.head.length > 0 and _is_sibling(file, known)
+    answer = answers.get(_question(file, known))
+    return answer is None or not _fits(file, known, answer)
 
 
 def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
-    live = file.source is not None
-    moved = file.path != known.path
-    if file.size < known.offset:
+    live = file.source is not None and not file.packed
+    moved = file.path != known.path or known.kept
+    if not known.packed and file.size < known.offset:
         return Decision(Do.TRUNCATED, known, file, f"{file.size} bytes, {known.offset} were read", live)
-    if _must_be_checked(known, file):
+    if not known.packed and _must_be_checked(known, file):
         answer = answers.get(_question(file, known))
         if answer is None:
             return Decision(Do.WAIT, known, file, "it cannot be read just now", live)
@@ -140,91 +163,128 @@ def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
     return Decision(Do.CONTINUE, known, file, f"inode {file.inode}, offset {known.offset}", live)
 
 
-def _strangers(
-    strangers: Iterable[Seen],
-    orphans: list[Known],
-    rotated: list[Known],
-    known: Sequence[Known],
-    answers: Answers,
-    waited: Mapping[str, int],
-) -> list[Decision]:
-    decisions: list[Decision] = []
-    adopted: set[FileKey] = set()
-    for file in sorted(strangers, key=lambda f: (f.mtime_ns, f.path)):
-        live = file.source is not None
-        copies = [o for o in orphans if _is_copy(file, o, answers)]
-        if copies:
-            decisions.append(_copy(file, copies, adopted, live=live))
-            continue
-        alike = any(
-            not k.orphan and k not in orphans and _begins_alike(file, k, answers)
-            for k in known
-            if _may_be_copy(file, k)
-        )
-        if alike and (not live or waited.get(file.path, 0) < WAIT_SCANS):
-            decisions.append(
-                Decision(Do.WAIT, None, file, "it begins like a file beside it: a copy may be under way", live)
-            )
-            continue
-        if live:
-            decisions.append(Decision(Do.START, None, file, f"inode {file.inode} is new", live))
-            continue
-        missed = [k for k in rotated if _was_missed(file, k)]
-        if missed:
-            decisions.append(
-                Decision(Do.START, None, file, f"rotated from {missed[0].path} while nobody looked", live=False)
-            )
-    return decisions
+# -- what content says -------------------------------------------------------------------------------
 
 
-def _copy(file: Seen, copies: list[Known], adopted: set[FileKey], *, live: bool) -> Decision:
-    """Return what to do with *file*, a copy of each of *copies*, which are truncated or gone."""
-    whole = [o for o in copies if file.size >= o.offset and o.key not in adopted]
-    if whole:
-        orphan = max(whole, key=lambda o: (o.offset, o.key))
-        adopted.add(orphan.key)
-        evidence = f"copy of {orphan.path}: same head, same bytes before {orphan.offset}"
-        return Decision(Do.ADOPT, orphan, file, evidence, live=False)
-    orphan = max(copies, key=lambda o: (o.offset, o.key))
-    if live and file.size < orphan.offset:
-        evidence = f"copy of {orphan.path}, all of which was read: {orphan.offset} bytes"
-        return Decision(Do.START, None, file, evidence, live=False, begin_at=file.size)
-    return Decision(Do.WAIT, None, file, f"one more copy of {orphan.path}", live)
+def _question(file: Seen, known: Known) -> Question:
+    if file.packed:
+        points = tuple((point.offset, point.guard.length) for point in known.points)
+        return Question(file.path, known.offset, known.guard.length, file.packed, points, known.head)
+    point = _frontier(file, known)
+    return Question(file.path, point.offset, point.guard.length)
+
+
+def _frontier(file: Seen, known: Known) -> Point:
+    """Return the last place at which reading *known* stood that *file* is long enough for."""
+    if file.size >= known.offset:
+        return Point(known.offset, known.guard)
+    return next((point for point in reversed(known.trail) if point.offset <= file.size), _NOWHERE)
+
+
+def _point(file: Seen, known: Known, answer: Answer) -> Point:
+    """Return the place that *answer* is about."""
+    if not file.packed:
+        return _frontier(file, known)
+    return next((point for point in known.points if point.offset == answer.at), _NOWHERE)
+
+
+def _reaches(file: Seen, known: Known, answers: Answers) -> bool:
+    """Return whether *file*, a copy of *known*, holds all that was read of it."""
+    if not file.packed:
+        return file.size >= known.offset
+    answer = answers.get(_question(file, known))
+    return answer is not None and answer.at == known.offset
+
+
+def _fits(file: Seen, known: Known, answer: Answer) -> bool:
+    point = _point(file, known, answer)
+    if not point.offset and known.offset:
+        return False
+    length = len(answer.first) if file.packed else file.size
+    # A copy that is shorter than the head was when it was taken last: what stands before the point must do.
+    begins_alike = length < known.head.length or known.head.fits(answer.first)
+    return begins_alike and point.guard.fits(answer.before)
 
 
 def _is_copy(file: Seen, known: Known, answers: Answers) -> bool:
-    if not _may_be_copy(file, known):
-        return False
-    point = _frontier(file, known)
-    answer = answers.get(_question(file, known))
-    if answer is None or (file.size < known.offset and not point.offset):
-        return False
-    # A copy that is shorter than the head was when it was taken last: what stands before the point must do.
-    begins_alike = file.size < known.head.length or known.head.fits(answer.first)
-    return begins_alike and point.guard.fits(answer.before)
+    answer = answers.get(_question(file, known)) if known.head.length else None
+    return answer is not None and _fits(file, known, answer)
 
 
 def _begins_alike(file: Seen, known: Known, answers: Answers) -> bool:
     """Return whether *file* may become, or be, a copy of *known*, which is not truncated."""
-    answer = answers.get(_question(file, known))
-    if answer is None or file.size < known.head.length or not known.head.fits(answer.first):
+    answer = answers.get(_question(file, known)) if known.head.length else None
+    if answer is None or not known.head.fits(answer.first):
         return False
+    if file.packed:
+        return not answer.at or _fits(file, known, answer)
     return file.size < known.offset or known.guard.fits(answer.before)
+
+
+# -- files whose inode is not known ------------------------------------------------------------------
+
+
+class _Strangers:
+    """Decides about the files of one scan that nobody follows."""
+
+    def __init__(
+        self, kin: Kin, orphans: Sequence[Known], rotated: Sequence[Known], answers: Answers, waited: Mapping[str, int]
+    ) -> None:
+        self._kin = kin
+        self._orphans = {one.key for one in orphans}
+        self._rotated = {one.key for one in rotated}
+        self._answers = answers
+        self._waited = waited
+        self._adopted: set[FileKey] = set()
+
+    def decide(self, strangers: Iterable[Seen]) -> list[Decision]:
+        decisions = [self._stranger(file) for file in sorted(strangers, key=lambda f: (f.mtime_ns, f.path))]
+        return [decision for decision in decisions if decision is not None]
+
+    def _stranger(self, file: Seen) -> Decision | None:
+        live = file.source is not None and not file.packed
+        kin = self._kin.of(file)
+        copies = [one for one in kin if one.key in self._orphans and _is_copy(file, one, self._answers)]
+        if copies:
+            return self._copy(file, copies, live=live)
+        alike = [k for k in kin if k.key not in self._orphans and _begins_alike(file, k, self._answers)]
+        read = [k for k in alike if (k.done or k.kept) and _is_copy(file, k, self._answers)] if live else []
+        if read:
+            begin_at = min(max(read[-1].offset, read[-1].size), file.size)
+            evidence = f"copy of {read[-1].path}, which was read"
+            return Decision(Do.START, None, file, evidence, live, begin_at=begin_at, follows=read[-1])
+        if alike and (not live or self._waited.get(file.path, 0) < WAIT_SCANS):
+            evidence = f"it begins like {alike[0].path}, which is read: a copy, whole or under way"
+            return Decision(Do.WAIT, None, file, evidence, live)
+        if live:
+            return Decision(Do.START, None, file, f"inode {file.inode} is new", live, follows=self._kin.before(file))
+        missed = [k for k in kin if k.key in self._rotated and _was_missed(file, k)]
+        if not missed:
+            return None
+        if file.packed and any(self._answers.get(_question(file, k)) is None for k in kin if k.head.length):
+            return Decision(Do.WAIT, None, file, "its content cannot be read just now: it may not be whole", live=False)
+        evidence = f"rotated from {missed[0].path} while nobody looked"
+        return Decision(Do.START, None, file, evidence, live=False, follows=missed[-1])
+
+    def _copy(self, file: Seen, copies: list[Known], *, live: bool) -> Decision:
+        """Return what to do with *file*, a copy of each of *copies*, which are truncated or gone."""
+        whole = [o for o in copies if o.key not in self._adopted and _reaches(file, o, self._answers)]
+        if whole:
+            orphan = max(whole, key=lambda o: (o.offset, o.key))
+            self._adopted.add(orphan.key)
+            evidence = f"copy of {orphan.path}: same head, same bytes before {orphan.offset}"
+            return Decision(Do.ADOPT, orphan, file, evidence, live=False)
+        orphan = max(copies, key=lambda o: (o.offset, o.key))
+        if live and file.size < orphan.offset:
+            evidence = f"copy of {orphan.path}, all of which was read: {orphan.offset} bytes"
+            return Decision(Do.START, None, file, evidence, live=False, begin_at=file.size, follows=orphan)
+        return Decision(Do.WAIT, None, file, f"one more copy of {orphan.path}", live)
 
 
 def _was_missed(file: Seen, known: Known) -> bool:
     """Return whether *file* was written after our last look at *known* and rotated since, before we looked again."""
-    name = file.path.rpartition("/")[2]
-    return _is_sibling(file, known) and base_of(name) != name and file.mtime_ns >= known.mtime_ns and file.size > 0
-
-
-def _order(decisions: list[Decision]) -> list[Decision]:
-    """Put what is only finished before what is live, the oldest first; a live file waits for its rotated siblings."""
-    finishing = sorted(
-        (d for d in decisions if not d.live),
-        key=lambda d: (d.seen.mtime_ns if d.seen else 0, d.known.key if d.known else FileKey(0, 0)),
-    )
-    return finishing + [d for d in decisions if d.live]
+    is_rotated = bool(stems_of(file.path.rpartition("/")[2]))
+    return is_rotated and not known.done and last_written_ns(file) >= known.mtime_ns and file.size > 0
 
 
 __all__ = ["GUARD_BYTES", "Answer", "Decision", "Do", "Known", "Question", "Seen", "decide", "questions"]

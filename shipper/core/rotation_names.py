@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z")
+UNPACKABLE: Final = (".gz", ".bz2", ".xz", ".zst")
+COMPRESSED: Final = (*UNPACKABLE, ".lz4", ".zip", ".Z")
 
 _CLOCK: Final = r"[-_T.]?\d\d(?:[-_:.h]?\d\d(?:[-_:.m]?\d\d(?:[.,]\d{1,9})?)?)?(?:Z|[+-]\d{4})?"
 _STAMP: Final = (
@@ -58,6 +59,38 @@ def base_of(name: str) -> str:
         if _SUFFIX.fullmatch(name, at):
             return name[:at]
     return name
+
+
+def unpacked(name: str) -> str:
+    """Return *name* without the ending of a compressed file that can be read."""
+    return next((name.removesuffix(ending) for ending in UNPACKABLE if name.endswith(ending)), name)
+
+
+@lru_cache(maxsize=16_384)
+def stems_of(name: str) -> frozenset[str]:
+    """Return the names of which *name*, compressed or not, may be a rotated form."""
+    plain = unpacked(name)
+    return live_names(plain) | ({plain} if plain != name else frozenset())
+
+
+class Mark(NamedTuple):
+    """What a rotation has put into a name: a number, or else the numbers of a date and what follows it."""
+
+    number: int
+    date: tuple[int, ...]
+
+
+_DATE: Final = re.compile(r"\d{4}[-_]?\d\d(?:[-_]?\d\d)?|\d{10,13}")
+_NUMBER: Final = re.compile(r"[-_.](\d{1,6})(?:\.[A-Za-z][A-Za-z_]{1,9})?")
+
+
+def mark_of(name: str) -> Mark | None:
+    """Return what orders *name* among its siblings; None where nothing in it does."""
+    plain = unpacked(name)
+    if found := _DATE.search(plain):
+        return Mark(-1, tuple(map(int, re.findall(r"\d+", plain[found.start() :]))))
+    numbers = [m for at in range(len(plain)) if plain[at] in "-_." and (m := _NUMBER.fullmatch(plain, at))]
+    return Mark(int(numbers[-1][1]), ()) if numbers else None
 
 
 def is_rotated_name(name: str, of: str) -> bool:
