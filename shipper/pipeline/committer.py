@@ -44,8 +44,17 @@ class Committer:
         failing: Why the last round failed; None while saving works.
     """
 
-    def __init__(self, offsets: OffsetThread, journal: Journal, now_ms: Callable[[], int]) -> None:
-        """Save through *offsets*, complain to *journal*."""
+    def __init__(
+        self,
+        offsets: OffsetThread,
+        journal: Journal,
+        now_ms: Callable[[], int],
+        *,
+        beat: Callable[[], None] = lambda: None,
+        beat_seconds: float = 60.0,
+    ) -> None:
+        """Save through *offsets*, complain to *journal*; *beat* hears each turn of `run`."""
+        self._beat, self._beat_seconds = beat, beat_seconds
         self._offsets = offsets
         self._journal = journal
         self._now_ms = now_ms
@@ -85,7 +94,12 @@ class Committer:
     async def run(self) -> None:
         """Save whenever there is something; runs until cancelled."""
         while True:
-            await self._wake.wait()
+            self._beat()
+            try:
+                async with asyncio.timeout(self._beat_seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
             if await self.save():
                 await asyncio.sleep(PAUSE_SECONDS)
             else:

@@ -71,8 +71,11 @@ class Sender:
         retry_max_seconds: float = 60.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         record_budget: MatchBudget | None = None,
+        beat: Callable[[], None] = lambda: None,
+        beat_seconds: float = 60.0,
     ) -> None:
-        """*record_budget* is entered around each record that is matched once more."""
+        """*record_budget* is entered around each record that is matched once more; *beat* hears each turn of `run`."""
+        self._beat, self._beat_seconds = beat, beat_seconds
         self.held_bytes = 0
         self.limits = limits
         self.most_bytes = limits.max_bytes
@@ -132,19 +135,24 @@ class Sender:
         """Form and send batches; runs until cancelled, and stops with the first unexpected error of a delivery."""
         try:
             while True:
+                self._beat()
                 self._wake.clear()
                 for task in [task for task in self._tasks if task.done()]:
                     self._tasks.discard(task)
                     task.result()
                 self._start_batches()
                 try:
-                    async with asyncio.timeout(self._seconds_until_due()):
+                    async with asyncio.timeout(self._rest_seconds()):
                         await self._wake.wait()
                 except TimeoutError:
                     continue
         finally:
             for task in self._tasks:
                 task.cancel()
+
+    def _rest_seconds(self) -> float:
+        due_in = self._seconds_until_due()
+        return self._beat_seconds if due_in is None else min(due_in, self._beat_seconds)
 
     def _start_batches(self) -> None:
         while self._may_start and self._seconds_until_due() == 0.0:
