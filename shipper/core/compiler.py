@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from shipper.core.attributes import MOVED, attribute_name
 from shipper.core.event import EventRules
 from shipper.core.extract import PatternExtract
+from shipper.core.line_patterns import compiled
 from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated, static_attributes
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
@@ -57,11 +58,15 @@ class PatternLoop(EventLoop):
         self._fields = _group_fields(self._names)
         extract = rules.extract
         self._extract = extract if isinstance(extract, PatternExtract) else PatternExtract(self._rule)
-        self._loop = self.generate()
+        self._ascii_text = False
+        self._loops: dict[bool, Generated] = {}
 
-    def loop(self) -> Generated:
-        """Return the one loop there is."""
-        return self._loop
+    def loop(self, *, ascii_text: bool) -> Generated:
+        """Return the loop for text that is ASCII, whose patterns match faster, or for any text."""
+        if ascii_text not in self._loops:
+            self._ascii_text = ascii_text
+            self._loops[ascii_text] = self.generate()
+        return self._loops[ascii_text]
 
     def attribute_names(self) -> list[str]:
         """Return the groups' names."""
@@ -69,7 +74,10 @@ class PatternLoop(EventLoop):
 
     def scope(self) -> dict[str, object]:
         """Add the patterns."""
-        patterns = {f"match{index}": pattern.match for index, pattern in enumerate(self._extract.patterns)}
+        patterns = {
+            f"match{index}": compiled(pattern.pattern, ascii_text=self._ascii_text).match
+            for index, pattern in enumerate(self._extract.patterns)
+        }
         return {**super().scope(), **patterns}
 
     def body(self, pad: str) -> list[str]:

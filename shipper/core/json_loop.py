@@ -40,7 +40,7 @@ class JsonLoop(EventLoop):
         self._candidates: list[Leaf] = []
         self._attributes: list[tuple[Leaf, str]] = []
 
-    def loop(self) -> Generated:
+    def loop(self, *, ascii_text: bool) -> Generated:
         """Return the loop for the keys known by now."""
         if self._loop is None:
             raise Slow

@@ -186,7 +186,7 @@ class EventLoop(ABC):
     # -- running it ------------------------------------------------------------------------------------
 
     @abstractmethod
-    def loop(self) -> Generated:
+    def loop(self, *, ascii_text: bool) -> Generated:
         """Return the loop for the next chunk."""
 
     def run(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
@@ -196,13 +196,14 @@ class EventLoop(ABC):
             Slow: The reference reader must read it.
         """
         records = self._splitter.split(text)
-        width = 1 if text.isascii() else 4
+        plain = text.isascii()
+        width = 1 if plain else 4
         if records and max(map(len, records)) * width > self._longest:
             raise Slow
         if self._rules.mask or (self._checks_values and "\\u" in text):
             width = 4
         state = self._rules.state(facts, carry, now_ms)
-        events, dropped, kept, state.unparsed, last, carried, read = self.loop()(
+        events, dropped, kept, state.unparsed, last, carried, read = self.loop(ascii_text=plain)(
             records, state.stamps, state.last, utc_text(now_ms), self._same_of(facts),
             self._rule.limits.value_bytes // width,
         )  # fmt: skip

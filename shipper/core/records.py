@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Final
 
+from shipper.core.line_patterns import starts_after_newline
 from shipper.core.rule import RecordFormat, Rule
+
+_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*+(?![^\n])")
 
 
 class RecordSplitter:
@@ -24,6 +28,7 @@ class RecordSplitter:
         self._continues: re.Pattern[str] | None = None
         self._heading: re.Pattern[str] | None = None
         self._max_lines = self._max_bytes = 0
+        self._borders: dict[bool, re.Pattern[str] | None] = {}
         if multiline is None:
             return
         self._max_lines, self._max_bytes = multiline.max_lines, multiline.max_bytes
@@ -37,6 +42,12 @@ class RecordSplitter:
             self._starts = [re.compile(r"\{")]
         else:
             self._starts = [re.compile(pattern) for pattern in rule.patterns]
+        if self._heading is None:
+            patterns = [self._continues] if self._continues is not None else self._starts
+            texts, negated = [pattern.pattern for pattern in patterns], self._continues is not None
+            self._borders = {
+                known: starts_after_newline(texts, ascii_text=known, negated=negated) for known in (False, True)
+            }
 
     def is_start(self, line: str, above: str | None) -> bool:
         """Return whether *line*, below *above*, begins a record; always, where each line is one."""
@@ -50,20 +61,31 @@ class RecordSplitter:
 
     def split(self, text: str) -> list[str]:
         """Return the records of *text*, which holds whole ones, without blank ones or blank lines at an end."""
-        lines = text.split("\n")
         if not self.multi:
-            return [line for line in lines if line and not line.isspace()]
-        starts = self._start_indexes(lines)
-        if starts is None or (len(text) + 1) * (1 if text.isascii() else 4) > self._max_bytes:
+            return [line for line in text.split("\n") if line and not line.isspace()]
+        records = self._whole_records(text)
+        if records is None:
             return [text[start:end] for start, end in self.spans(text)]
-        records = []
-        for begin, end in pairwise((*starts, len(lines))):
-            record = lines[begin] if end - begin == 1 else "\n".join(lines[begin:end])
-            if not record or record[0].isspace() or record[-1].isspace():
-                record = _without_blank_ends(record)
-            if record:
-                records.append(record)
+        if not text or text[0].isspace() or _BLANK_LINE.search(text):
+            return [found for found in map(_without_blank_ends, records) if found]
         return records
+
+    def _whole_records(self, text: str) -> list[str] | None:
+        """Return *text* cut where records begin; None where a limit may cut one besides."""
+        plain = text.isascii()
+        if (len(text) + 1) * (1 if plain else 4) > self._max_bytes:
+            return None
+        border = self._borders.get(plain)
+        if border is not None:
+            records = border.split(text)
+            more = text.count("\n") + 1 - len(records)
+            fits = more < self._max_lines or max(record.count("\n") for record in records) < self._max_lines
+            return records if fits else None
+        lines = text.split("\n")
+        starts = self._start_indexes(lines)
+        if starts is None:
+            return None
+        return ["\n".join(lines[begin:end]) for begin, end in pairwise((*starts, len(lines)))]
 
     def _start_indexes(self, lines: list[str]) -> list[int] | None:
         """Return which lines begin a record; None where one is cut because it has too many lines."""
@@ -134,6 +156,8 @@ def _add(spans: list[tuple[int, int]], text: str, begin: int, end: int) -> None:
 
 
 def _without_blank_ends(record: str) -> str:
+    if record and not (record[0].isspace() or record[-1].isspace()):
+        return record
     lines = record.split("\n")
     while lines and not lines[-1].strip():
         lines.pop()
