@@ -16,6 +16,7 @@ from shipper.errors import ConfigError, ShipperError
 _COMMANDS: Final = {
     "run": "follow the configured files and deliver them",
     "check": "validate the configuration, the paths and the endpoint",
+    "doctor": "look for what keeps logs from being shipped, and how to mend it",
     "explain": "show how each record of a file is read, and why",
     "suggest": "propose a source for some files",
     "schema": "print the JSON Schema of agent.yaml",

@@ -1,29 +1,43 @@
-"""Who answers at the endpoint, asked with a request that sends nothing.
-
-An empty array is refused with 400 and an error of the API's own shape by
-whoever serves this route, so nothing is stored. Source: the reference page,
-sections 3 and 7.
-"""
+"""Who answers at the endpoint, asked with a request that sends nothing; core/diagnosis_endpoint.py judges."""
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+from shipper.adapters.host_processes import listener
 from shipper.adapters.http_output import HttpOutput
-from shipper.cli.check_report import Finding
+from shipper.cli.check_report import Finding, Level
 from shipper.config import Endpoint
+from shipper.core import diagnosis, diagnosis_endpoint
 from shipper.core.delivery import Response
+from shipper.core.diagnosis_endpoint import Target
 from shipper.errors import EndpointUnreachable
 
 NOTHING = b"[]"
+_LEVELS: dict[diagnosis.Level, Level] = {"ok": "note", "warn": "warning", "fail": "failed"}
+
+
+class Asked(NamedTuple):
+    """What was found, and how far this host's clock is ahead of the endpoint's; None where that is the same clock."""
+
+    finding: diagnosis.Finding
+    skew_seconds: float | None
 
 
 async def look_at_endpoint(endpoint: Endpoint) -> Finding:
-    """Return what is there, and whether events would get through."""
+    """Return what is there, and whether events would get through, for `shipper check`."""
+    found = (await ask(endpoint)).finding
+    text = f"{found.text}: {found.why}" if found.why else found.text
+    return Finding(_LEVELS[found.level], text, found.mend)
+
+
+async def ask(endpoint: Endpoint) -> Asked:
+    """Ask, with the token and through the proxy that the agent uses."""
+    target = target_of(endpoint)
     if endpoint.authorization is None and not endpoint.is_loopback:
-        return Finding(
-            "failed",
-            f"{endpoint.url}: no token is given, and events are refused without one; "
-            "write endpoint.token: ${file:/etc/shipper/token}",
-        )
+        return Asked(diagnosis_endpoint.without_token(target), None)
     output = HttpOutput(
         endpoint.url,
         loopback=endpoint.is_loopback,
@@ -35,43 +49,23 @@ async def look_at_endpoint(endpoint: Endpoint) -> Finding:
     try:
         answer = await output.post([NOTHING])
     except EndpointUnreachable as error:
-        return _unreachable(endpoint, str(error))
+        return Asked(diagnosis_endpoint.unreachable(target, str(error)), None)
     finally:
         await output.close()
-    return _judge(endpoint, answer)
+    return Asked(diagnosis_endpoint.answered(target, answer), None if endpoint.is_loopback else _skew(answer))
 
 
-def _unreachable(endpoint: Endpoint, cause: str) -> Finding:
-    if endpoint.embedded and "nothing listens" in cause:
-        return Finding("note", f"{endpoint.url}: nothing listens there now; the agent will serve it (embedded: true)")
-    hint = "; start what should listen there, or write embedded: true" if endpoint.is_loopback else ""
-    return Finding("failed", f"{endpoint.url}: {cause}{hint}")
+def target_of(endpoint: Endpoint) -> Target:
+    """Return *endpoint* as it is judged, with the program that listens there where that is this host."""
+    program = listener(endpoint.port) if endpoint.is_loopback else None
+    return Target(
+        url=endpoint.url, host=endpoint.host, loopback=endpoint.is_loopback, embedded=endpoint.embedded,
+        program=str(program) if program is not None else "",
+    )  # fmt: skip
 
 
-def _judge(endpoint: Endpoint, answer: Response) -> Finding:
-    server = answer.headers.get("server", "")
-    who = f"{server!r} answers" if server else "something without a name answers"
-    there = f"{endpoint.url}: {who}"
-    used = ", and is used instead of the embedded endpoint" if endpoint.embedded else ""
-    match answer.status:
-        case 400 if b'"error"' in answer.body:
-            return Finding("note", f"{there} and takes events{used}")
-        case 200 | 202 | 204 | 400:
-            text = f"{there} {answer.status} to an empty request, not as the API does: is it a log endpoint?{used}"
-            return Finding("warning", text)
-        case 401 | 403:
-            return Finding(
-                "failed", f"{there} {answer.status}: the token is wrong, has expired or has no scope logs.ingest"
-            )
-        case 404:
-            return Finding(
-                "failed",
-                f"{there} 404: it takes no logs at this path; switch its log ingest on "
-                "(Settings, Extension Execution Controller), or look at endpoint.url",
-            )
-        case 402 | 405 | 415 | 501:
-            return Finding("failed", f"{there} {answer.status}: it takes no logs; look at endpoint.url")
-        case 429 | 503:
-            return Finding("warning", f"{there} {answer.status}: it is busy; the agent would wait")
-        case _:
-            return Finding("failed", f"{there} {answer.status}: that is no answer of a log endpoint")
+def _skew(answer: Response) -> float | None:
+    try:
+        return time.time() - parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None

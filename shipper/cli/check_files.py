@@ -31,6 +31,7 @@ class Files(NamedTuple):
 
     sources: list[SourceFiles]
     overlaps: list[Overlap]
+    scan: Scan
 
 
 def look_for_files(config: Config, now_ns: int) -> Files:
@@ -48,6 +49,7 @@ def look_for_files(config: Config, now_ns: int) -> Files:
     return Files(
         [_of_source(source, scan, own) for source, scan, own in zip(config.sources, alone, owned, strict=True)],
         overlaps,
+        together,
     )
 
 
