@@ -7,6 +7,7 @@ left out, never an error: processes come and go while one looks.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 PROC: Final = Path("/proc")
-INTERPRETERS: Final = ("python", "ruby", "java", "perl", "node", "sh", "bash")
+_INTERPRETER: Final = re.compile(r"(?:python|ruby|java|perl|node|bash|sh)[\d.]*")
+_SHOWN_CHARACTERS: Final = 40  # of an argument
 _LISTENS: Final = "0A"  # state TCP_LISTEN in /proc/net/tcp
 _CAPABILITIES_TO_READ: Final = (1 << 1) | (1 << 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
@@ -34,9 +36,14 @@ class Program(NamedTuple):
     command: tuple[str, ...]
     user: int
 
+    @property
+    def is_interpreter(self) -> bool:
+        """Whether its name says nothing of what it does: its arguments do."""
+        return _INTERPRETER.fullmatch(self.name) is not None
+
     def __str__(self) -> str:
         # What an interpreter runs says more than its name.
-        words = self.command[1:3] if self.name.startswith(INTERPRETERS) else ()
+        words = [word[:_SHOWN_CHARACTERS] for word in self.command[1:3]] if self.is_interpreter else []
         return f"{' '.join((self.name, *words))} (process {self.pid})"
 
 

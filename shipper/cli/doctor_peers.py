@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shipper.adapters.host_processes import INTERPRETERS, Program, open_files, programs
+from shipper.adapters.host_processes import Program, open_files, programs
 from shipper.config import load
 from shipper.config.translate import translate
 from shipper.core.diagnosis_state import Peer
@@ -70,7 +70,7 @@ def other_agents(seen: Sequence[Seen], *, but: int = 0) -> tuple[list[Peer], int
 
 def _agent(program: Program) -> _Agent | None:
     names = [program.name]
-    if program.name.startswith(INTERPRETERS):  # known by the script that it runs
+    if program.is_interpreter:  # known by the script that it runs
         names = [part.rpartition("/")[2] for part in program.command[1:4]]
     for name in names:
         agent = next((agent for begin, agent in _AGENTS.items() if name.startswith(begin)), None)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,9 @@ API_ERROR = b'{"error": {"code": 400, "message": "empty batch"}}'
 
 
 @contextlib.contextmanager
-def answering(status: int, body: bytes = b"", server: str = "EEC") -> Iterator[tuple[str, list[bytes]]]:
+def answering(
+    status: int, body: bytes = b"", server: str = "EEC", tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[bytes]]]:
     """A server that gives every request the same answer; what it was sent is kept."""
     bodies: list[bytes] = []
 
@@ -41,6 +44,8 @@ def answering(status: int, body: bytes = b"", server: str = "EEC") -> Iterator[t
             del format, args
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        if tls is not None:
+            httpd.socket = tls.wrap_socket(httpd.socket, server_side=True)
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -69,8 +74,8 @@ ANSWERS = [
     (400, API_ERROR, "note", "answers and takes events", ""),
     (204, b"", "warning", "answers 204 to an empty request, not as the API does: is it a log endpoint?", LOOK),
     (400, b"<html>", "warning", "answers 400 to an empty request, not as the API does: is it a log endpoint?", LOOK),
-    (404, b"", "failed", "answers 404: it takes no logs at this path: a OneAgent answers so while log ingest is switched "
-     "off; any other program has nothing to do with logs", f"on a OneAgent {SWITCH}; else {LOOK}"),
+    (404, b"", "failed", "answers 404: it takes no logs at this path: a OneAgent answers so while log ingest is "
+     "switched off; any other program has nothing to do with logs", f"on a OneAgent {SWITCH}; else {LOOK}"),
     (401, b"", "failed", "answers 401: the token is wrong, has expired or has no scope logs.ingest",
      "make a token with the scope logs.ingest: endpoint.token"),
     (402, b"", "failed", "answers 402: the licence or the quota of that environment is used up: the agent would wait, "
