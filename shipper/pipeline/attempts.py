@@ -34,13 +34,19 @@ class Output(Protocol):
 
 
 class Health(msgspec.Struct):
-    """How the endpoint is doing."""
+    """How the endpoint is doing.
+
+    Attributes:
+        error, error_ms: What it said when it failed last, and when that was; kept when it is over.
+    """
 
     state: str = "unknown"
     since_ms: int = 0
     status: int | None = None
     message: str = ""
     attempts: int = 0
+    error: str = ""
+    error_ms: int = 0
 
 
 class Attempts:
@@ -190,6 +196,9 @@ class Attempts:
         if state != self.health.state:
             self.health.since_ms = self._now_ms()
         self.health.state, self.health.status, self.health.message = state, status, message
+        if state != "answering":
+            self.health.error = message or f"status {status}"
+            self.health.error_ms = self._now_ms()
 
 
 def _is_endpoint_wide(verdict: Verdict) -> bool:

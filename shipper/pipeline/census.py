@@ -291,6 +291,8 @@ class Census:
     def _close_finished(self, now_ms: int) -> None:
         """Let go of rotated files that are read, safe and quiet, and of orphans that no copy was found for."""
         for followed in list(self._tailer.followed.values()):
+            if followed.at_end and not followed.pending_bytes:
+                followed.settled_ms = now_ms
             if followed.live or followed.state is LifeState.DONE:
                 continue
             if followed.state is LifeState.ORPHAN:

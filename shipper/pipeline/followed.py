@@ -55,6 +55,8 @@ class Followed:
         self.ahead: asyncio.Future[Turn] | None = None
         self.waits_for: set[FileKey] = set()
         self.last_error: str | None = None
+        self.error_since_ms = 0
+        self.settled_ms = 0  # when the file was last seen wholly delivered; 0 for never
         self.at_end = False
         self.quiet_since = 0.0
         self.chosen: Choice | None = None

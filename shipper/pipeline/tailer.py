@@ -197,12 +197,15 @@ class Tailer:
         return ahead.result()
 
     async def _take(self, followed: Followed, turn: Turn) -> None:
+        followed.last_error = None
         if self._journal.over("file_unreadable", followed.path):
             self._journal.say("file_readable_again", file=followed.path)
         if not turn.guard_ok or turn.size_now < followed.read_offset:
             self.suspects.add(followed.key)
             self.wake.set()
             return
+        if followed.at_end and followed.watermark.safe.offset == followed.read_offset:
+            followed.settled_ms = self._clock.now_ms()
         followed.size, followed.mtime_ns = turn.size_now, turn.mtime_ns
         followed.at_end = followed.read_offset + len(turn.data) >= turn.size_now
         if turn.data:
@@ -239,6 +242,8 @@ class Tailer:
                 self.look_at(other)
 
     def _unreadable(self, followed: Followed, error: SourceError) -> None:
+        if followed.last_error is None:
+            followed.error_since_ms = self._clock.now_ms()
         followed.last_error = str(error)
         self._journal.once("file_unreadable", followed.path, file=followed.path, error=str(error))
 

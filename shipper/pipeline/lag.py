@@ -1,0 +1,91 @@
+"""How far behind a file is, in bytes and in seconds of log time; files summed up by source."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from shipper.adapters.offsets import LifeState
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.status import FileStatus, Problem, SourceStatus
+
+_READ_ON = (LifeState.FOLLOWING, LifeState.DRAINING)
+
+
+def unread_bytes(followed: Followed) -> int:
+    """Return the bytes that are known to be there and were not converted."""
+    return max(followed.size - followed.chunk_end, 0) if followed.state in _READ_ON else 0
+
+
+def lag_bytes(followed: Followed) -> int:
+    """Return the bytes that are known to be there and are not safe."""
+    return max(followed.pending_bytes, 0) if followed.state in _READ_ON else 0
+
+
+def lag_seconds(followed: Followed, now_ms: int) -> float | None:
+    """Return how old the newest safe record is, while there is more; 0 where there is not.
+
+    A quiet file's newest record may be days old when a line is added: the lag is no more than since the file was
+    seen wholly delivered. None where neither is known: a file without time stamps that is read for the first time.
+    """
+    if not lag_bytes(followed):
+        return 0.0
+    stamp_ms = followed.watermark.safe.carry.stamp_ms
+    since = [instant for instant in (stamp_ms or followed.carry.stamp_ms, followed.settled_ms) if instant]
+    return max(now_ms - max(since), 0) / 1000 if since else None
+
+
+def file_status(followed: Followed, now_ms: int) -> FileStatus:
+    """Return what is shown of *followed*."""
+    return FileStatus(
+        id=f"{followed.key.file_id}.{followed.key.generation}",
+        source=followed.source,
+        path=followed.path,
+        state=followed.state.value,
+        generation=followed.key.generation,
+        offset=followed.watermark.safe.offset,
+        size=max(followed.size, followed.read_offset),
+        unread_bytes=unread_bytes(followed),
+        lag_bytes=lag_bytes(followed),
+        lag_seconds=lag_seconds(followed, now_ms),
+        newest_ms=followed.carry.stamp_ms,
+        layout=followed.carry.layout.partition("{")[0],
+        problem=_problem(followed),
+    )
+
+
+class Gathered:
+    """The files of one source, summed up as they come by."""
+
+    def __init__(self, name: str) -> None:
+        """No file has come by."""
+        self.status = SourceStatus(name=name)
+        self._files = Counter[str]()
+
+    def add(self, followed: Followed, now_ms: int) -> None:
+        """Count *followed* in."""
+        status = self.status
+        self._files[followed.state.value] += 1
+        status.unread_bytes += unread_bytes(followed)
+        status.lag_bytes += lag_bytes(followed)
+        seconds = lag_seconds(followed, now_ms)
+        if seconds is not None and seconds > (status.lag_seconds if status.lag_seconds is not None else -1.0):
+            status.lag_seconds = seconds
+        stamp_ms = followed.carry.stamp_ms
+        if stamp_ms is not None and stamp_ms > (status.newest_ms or 0):
+            status.newest_ms = stamp_ms
+        problem = _problem(followed)
+        if problem is not None:
+            status.problems += 1
+            if status.problem is None or problem.since_ms > status.problem.since_ms:
+                status.problem = problem
+
+    def finished(self) -> SourceStatus:
+        """Return the sums."""
+        self.status.files = dict(self._files)
+        return self.status
+
+
+def _problem(followed: Followed) -> Problem | None:
+    if followed.last_error is None:
+        return None
+    return Problem(followed.last_error, followed.error_since_ms, followed.path)

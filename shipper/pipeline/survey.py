@@ -1,0 +1,219 @@
+"""Looks at the running parts and says how they do: the one source of status, top, metrics and `/health`.
+
+Looking costs what there are files, so whoever asks soon after another gets the
+same answer, and a look at many files gives way to the pipeline again and
+again: it is never more than a fiftieth of the agent's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from shipper import __version__
+from shipper.errors import UsageError
+from shipper.pipeline.assembly import BYTES_FOR_ONE, Parts
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.lag import Gathered, file_status
+from shipper.pipeline.rates import LONG_SECONDS, SAMPLE_SECONDS, SHORT_SECONDS, Counts, Rates
+from shipper.pipeline.status import (
+    Answers,
+    Backlog,
+    DeadLetterStatus,
+    EndpointStatus,
+    FileStatus,
+    Latency,
+    Problem,
+    Rate,
+    SourceStatus,
+    Status,
+)
+from shipper.pipeline.tailer import Clock
+from shipper.pipeline.totals import total
+
+FRESH_SECONDS: Final = 0.25
+LOOKS_PER_COST: Final = 50
+FILES_AT_ONCE: Final = 500
+ALL_SOURCES: Final = ""
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """The arguments of ``status``.
+
+    Attributes:
+        source: Only this one, with its files.
+        files: How many files to list; -1 for all.
+    """
+
+    source: str | None = None
+    files: int = 0
+
+
+class Survey:
+    """Owns the samples of counts, and the last answer."""
+
+    def __init__(self, parts: Parts, clock: Clock, *, endpoint_url: str) -> None:
+        """Look at *parts*; nothing is sampled yet."""
+        self._parts = parts
+        self._clock = clock
+        self._endpoint_url = endpoint_url
+        self._started_ms = clock.now_ms()
+        self._rates = Rates()
+        self._last: Status | None = None
+        self._fresh_until = 0.0
+        self._looking = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Take a sample of the counts every two seconds; runs until cancelled."""
+        while True:
+            self._rates.sample(self._clock.monotonic(), self._counts())
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+    async def answer(self, args: dict[str, object]) -> object:
+        """Answer ``status`` on the control socket."""
+        try:
+            asked = msgspec.convert(args, Asked)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"wrong arguments: {error}") from error
+        status = await self.status()
+        if asked.source is not None and asked.source not in self.sources():
+            raise UsageError(f"{asked.source}: no such source; there are: {', '.join(self.sources())}")
+        shown = msgspec.structs.replace(status)
+        if asked.source is not None:
+            shown.sources = [source for source in status.sources if source.name == asked.source]
+        if asked.files:
+            files = [file async for file in self._files(asked.source)]
+            files.sort(key=lambda file: (file.problem is None, -file.lag_bytes, file.path))
+            shown.files = files if asked.files < 0 else files[: asked.files]
+            shown.files_left_out = len(files) - len(shown.files)
+        return msgspec.to_builtins(shown)
+
+    def sources(self) -> list[str]:
+        """Return the names of the sources, in the order of the configuration."""
+        return [source.name for source in self._parts.config.sources]
+
+    async def status(self) -> Status:
+        """Return how everything does, without its files: just looked at, or a moment ago."""
+        async with self._looking:
+            if self._last is None or self._clock.monotonic() >= self._fresh_until:
+                self._last = await self._look()
+            return self._last
+
+    # -- looking -----------------------------------------------------------------------------------
+
+    async def _look(self) -> Status:
+        spent, now_ms, tailer = 0.0, self._clock.now_ms(), self._parts.tailer
+        gathered = {name: Gathered(name) for name in self.sources()}
+        for slice_ in _slices(list(tailer.followed.values())):
+            started = self._clock.monotonic()
+            for followed in slice_:
+                if followed.source not in gathered:
+                    gathered[followed.source] = Gathered(followed.source)
+                gathered[followed.source].add(followed, now_ms)
+            spent += self._clock.monotonic() - started
+            await asyncio.sleep(0)
+        started = self._clock.monotonic()
+        status = self._put_together(gathered, now_ms)
+        finished = self._clock.monotonic()
+        self._fresh_until = finished + max(FRESH_SECONDS, (spent + finished - started) * LOOKS_PER_COST)
+        return status
+
+    def _put_together(self, gathered: dict[str, Gathered], now_ms: int) -> Status:
+        parts, at, counts = self._parts, self._clock.monotonic(), self._counts()
+        for name, of_source in gathered.items():
+            of_source.status.rate = self._rate(at, name, counts.get(name, (0, 0)))
+            of_source.status.steps = self._rates.steps(name, 0)
+            of_source.status.counts = dict(parts.tailer.by_source.get(name, {}))
+        sources = [of_source.finished() for of_source in gathered.values()]
+        sums = Counter(parts.tailer.counters)
+        sums["pending"] = parts.tailer.pending_records
+        timings, watcher = parts.tailer.append_to_ack, parts.watcher
+        return Status(
+            at_ms=now_ms,
+            version=__version__,
+            pid=os.getpid(),
+            started_ms=self._started_ms,
+            state_dir=str(parts.config.state_dir),
+            config=str(parts.config.path),
+            ready=parts.census.scans > 0,
+            health=parts.health.view(),
+            endpoint=self._endpoint(),
+            backlog=self._backlog(sources),
+            rate=self._rate(at, ALL_SOURCES, counts[ALL_SOURCES]),
+            steps=self._rates.steps(ALL_SOURCES, 0),
+            append_to_ack=Latency(timings.count, timings.quantile(0.5), timings.quantile(0.99)),
+            totals=total(sums, sum(source.files_followed for source in sources)),
+            dead_letters=DeadLetterStatus(
+                parts.letters.count, parts.letters.bytes, parts.config.dead_letters.max_bytes
+            ),
+            saving_problem=parts.committer.failing,
+            sources=sources,
+            scans=parts.census.scans,
+            saves=parts.committer.rounds,
+            watcher_restarts=watcher.restarts if watcher is not None else 0,
+            directories_polled=len(watcher.polled) if watcher is not None else 0,
+            skipped=dict(Counter(parts.census.last.skipped.values())),
+        )  # fmt: skip
+
+    async def _files(self, source: str | None) -> AsyncGenerator[FileStatus, None]:
+        now_ms = self._clock.now_ms()
+        for slice_ in _slices(list(self._parts.tailer.followed.values())):
+            for followed in slice_:
+                if source is None or followed.source == source:
+                    yield file_status(followed, now_ms)
+            await asyncio.sleep(0)
+
+    # -- parts of it -------------------------------------------------------------------------------
+
+    def _counts(self) -> dict[str, Counts]:
+        tailer = self._parts.tailer
+        counts: dict[str, Counts] = {name: (of["read"], of["bytes_read"]) for name, of in tailer.by_source.items()}
+        counts[ALL_SOURCES] = (tailer.counters["read"], tailer.counters["bytes_read"])
+        return counts
+
+    def _rate(self, at: float, name: str, counts: Counts) -> Rate:
+        short = self._rates.over(SHORT_SECONDS, at, name, counts)
+        long = self._rates.over(LONG_SECONDS, at, name, counts)
+        return Rate(short[0], short[1], long[0], long[1])
+
+    def _endpoint(self) -> EndpointStatus:
+        attempts = self._parts.sender.attempts
+        health, seconds = attempts.health, attempts.seconds
+        answers = [
+            Answers(name.removeprefix("status_"), attempts.counters[name], last_ms)
+            for name, last_ms in sorted(attempts.last_ms.items())
+        ]
+        return EndpointStatus(
+            url=self._endpoint_url,
+            state=health.state,
+            since_ms=health.since_ms,
+            status=health.status,
+            message=health.message,
+            attempts=health.attempts,
+            requests=attempts.counters["requests"],
+            answers=answers,
+            last_error=Problem(health.error, health.error_ms) if health.error else None,
+            answer_p50_seconds=seconds.quantile(0.5),
+            answer_p99_seconds=seconds.quantile(0.99),
+        )
+
+    def _backlog(self, sources: Sequence[SourceStatus]) -> Backlog:
+        parts = self._parts
+        return Backlog(
+            unread_bytes=sum(source.unread_bytes for source in sources),
+            lag_bytes=sum(source.lag_bytes for source in sources),
+            lag_seconds=max((s.lag_seconds for s in sources if s.lag_seconds is not None), default=None),
+            held_bytes=parts.sender.held_bytes,
+            budget_bytes=parts.config.limits.memory_bytes // BYTES_FOR_ONE,
+            pending_records=parts.tailer.pending_records,
+        )
+
+
+def _slices(files: Sequence[Followed]) -> Iterator[Sequence[Followed]]:
+    for first in range(0, len(files), FILES_AT_ONCE):
+        yield files[first : first + FILES_AT_ONCE]
