@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from shipper.adapters.offsets_spans import SPANS
 from shipper.errors import StateDamaged, StateError
 
 MAGIC: Final = b"SQLite format 3\0"
@@ -37,7 +38,7 @@ _VERSION_1: Final = (
     "CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "INSERT INTO marks VALUES ('next_file_id', 1)",
 )
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1,)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, SPANS)
 """Statements that lead from version n to n + 1, at index n; released ones are never changed."""
 
 _DAMAGE_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}

@@ -22,6 +22,7 @@ class Portion(msgspec.Struct, eq=False):
         token: The tailer's own mark, handed back.
         events: Of the chunk one by one; None until they are needed that way.
         filtered, refused: What was left out on the way, beyond what the conversion left out.
+        batch: Number of the batch that it travels in; 0 before there is one.
     """
 
     key: FileKey
@@ -36,6 +37,7 @@ class Portion(msgspec.Struct, eq=False):
     events: list[Produced] | None = None
     filtered: dict[str, int] = {}
     refused: list[Refused] = []
+    batch: int = 0
 
     @property
     def held_bytes(self) -> int:

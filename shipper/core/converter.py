@@ -18,6 +18,7 @@ from shipper.core.containers import messages
 from shipper.core.encodings import ends_line, newline_of
 from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after, oldest_of
 from shipper.core.json_loop import JsonLoop
+from shipper.core.ledger import fingerprint_of
 from shipper.core.loop import EventLoop, Slow
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, Reading
 from shipper.core.records import RecordSplitter
@@ -31,11 +32,16 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Converter:
-    """Reads the chunks of one rule; one for all the files that are read by it."""
+    """Reads the chunks of one rule; one for all the files that are read by it.
+
+    Attributes:
+        fingerprint: Of the rule, for the ledger.
+    """
 
     def __init__(self, rule: Rule) -> None:
         """Compile *rule*."""
         self.rule = rule
+        self.fingerprint = fingerprint_of(rule)
         self._rules = EventRules(rule)
         self.reference = ReferenceReader(rule, self._rules)
         self._splitter = RecordSplitter(rule)

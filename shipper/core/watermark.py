@@ -1,14 +1,17 @@
 """Offsets that are safe to save.
 
 Acks arrive in any order; files are read in one. This keeps, for one
-generation of a file, the greatest offset below which everything is acked.
+generation of a file, the greatest offset below which everything is acked, and
+hands on what the ledger is to say of the chunks below it.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from shipper.core.ledger import Entry
 from shipper.core.model import Carry
 
 
@@ -27,21 +30,35 @@ class Safe(NamedTuple):
 
 
 class Ticket:
-    """One tracked chunk; ack it once."""
+    """One tracked chunk; ack it once.
 
-    __slots__ = ("done", "end")
+    Attributes:
+        accounts: What the ledger will say of the chunk, and before it of what was passed over in front of it.
+        counts: What the file's counters gain by it.
+    """
+
+    __slots__ = ("accounts", "counts", "done", "end")
 
     def __init__(self, end: Safe) -> None:
         self.end = end
         self.done = False
+        self.accounts: tuple[Entry, ...] = ()
+        self.counts: Mapping[str, int] = {}
 
 
 class Watermark:
-    """The chunks of one generation, in file order; owned by the tailer."""
+    """The chunks of one generation, in file order; owned by the tailer.
+
+    Attributes:
+        safe: Where reading would begin again.
+        accounts, counts: Of the chunks below the safe offset, in file order, until somebody takes them.
+    """
 
     def __init__(self, start: int, carry: Carry) -> None:
         """Everything below *start* is settled already."""
         self.safe = Safe(start, carry, b"")
+        self.accounts: list[Entry] = []
+        self.counts: Counter[str] = Counter()
         self._open: deque[Ticket] = deque()
 
     @property
@@ -73,6 +90,10 @@ class Watermark:
         ticket.done = True
         moved = False
         while self._open and self._open[0].done:
-            self.safe = self._open.popleft().end
+            settled = self._open.popleft()
+            self.safe = settled.end
+            self.accounts += settled.accounts
+            for name, count in settled.counts.items():
+                self.counts[name] += count
             moved = True
         return moved

@@ -3,17 +3,19 @@
 Acks only mark a file as changed; whatever has changed while a transaction was
 under way goes into the next one, so a slow disk makes the rounds larger, not
 longer. A transaction that fails (full disk, full dead letters) is tried again
-with everything in it: nothing counts as saved until it is.
+with everything in it: nothing counts as saved until it is. A damaged database
+ends the agent.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
+from shipper.core.ledger import Entry, goes_on
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
 from shipper.errors import StateDamaged, StateError
@@ -21,6 +23,12 @@ from shipper.pipeline.journal import Journal
 
 RETRY_SECONDS: Final = 1.0
 PAUSE_SECONDS: Final = 0.05  # under load one commit for several answers: 6 % of the agent's CPU
+
+_LAST_KEPT: Final = 2048  # rows of the ledger that may go on growing
+_MEND: Final = (
+    "the agent stops; what is not saved is sent again after the next start,"
+    " which sets the database aside and goes on from its good copy"
+)
 
 
 class Row(Protocol):
@@ -33,8 +41,28 @@ class Row(Protocol):
     def row(self, now_ms: int) -> Life:
         """Return the row as it should be saved now."""
 
+    def spans(self) -> Sequence[Entry]:
+        """Return the part of the ledger that goes with the last `row`, as far as it is not saved."""
+
     def saved(self, life: Life) -> None:
-        """*life* is durable."""
+        """*life* is durable, and its spans."""
+
+
+class Round(NamedTuple):
+    """What one transaction saves."""
+
+    changed: dict[FileKey, Row]
+    lives: list[Life]
+    spans: list[tuple[FileKey, Entry]]
+    gone: list[FileKey]
+    letters: list[DeadLetter]
+    decisions: list[tuple[FileKey, str, str]]
+    now_ms: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to save."""
+        return not (self.lives or self.gone or self.letters or self.decisions)
 
 
 class Committer:
@@ -42,6 +70,7 @@ class Committer:
 
     Attributes:
         failing: Why the last round failed; None while saving works.
+        damaged: Set with the first sign that the database is damaged: nothing is written to it any more.
     """
 
     def __init__(
@@ -64,7 +93,9 @@ class Committer:
         self._decisions: list[tuple[FileKey, str, str]] = []
         self._wake = asyncio.Event()
         self._round = asyncio.Lock()
+        self._last: dict[FileKey, Entry] = {}
         self.failing: str | None = None
+        self.damaged = False
         self.rounds = 0
 
     def changed(self, row: Row) -> None:
@@ -73,14 +104,14 @@ class Committer:
         self._wake.set()
 
     def forget(self, key: FileKey) -> None:
-        """Remove the row of *key* with the next round."""
-        self._changed.pop(key, None)
+        """Remove the row of *key* with the next round; what waits to be saved of it goes into its account before."""
         self._gone.append(key)
         self._wake.set()
 
     def release(self, key: FileKey) -> None:
         """Save nothing of *key* any more: somebody else changes its row."""
         self._changed.pop(key, None)
+        self._last.pop(key, None)
 
     def refused(self, letters: Sequence[DeadLetter]) -> None:
         """Keep *letters* with the next round; the offsets that pass them must be marked after this call."""
@@ -107,50 +138,74 @@ class Committer:
                 self._wake.set()
 
     async def save(self) -> bool:
-        """Save everything that waits; return whether it is durable."""
+        """Save everything that waits; return whether it is durable.
+
+        Raises:
+            StateDamaged: The database is. Nothing of this round is saved, nor of any later one: a second call
+                returns False, so that the agent can stop in order.
+        """
         async with self._round:
             self._wake.clear()
-            changed, self._changed = self._changed, {}
-            gone, self._gone = self._gone, []
-            letters, self._letters = self._letters, []
-            decisions, self._decisions = self._decisions, []
-            now = self._now_ms()
-            lives = [(row, row.row(now)) for row in changed.values()]
-            if not (lives or gone or letters or decisions):
+            if self.damaged:
+                return False
+            saving = self._take()
+            if saving.empty:
                 return True
             try:
-                await self._offsets.run(
-                    lambda store: _commit(store, [life for _, life in lives], gone, letters, decisions, now)
-                )
-            except StateDamaged:
-                raise
+                await self._offsets.run(lambda store: _commit(store, saving))
+            except StateDamaged as error:
+                self.damaged = True
+                self._put_back(saving, str(error))
+                raise StateDamaged(f"{error}; {_MEND}") from error
             except StateError as error:
-                self._changed = {**changed, **self._changed}
-                self._gone = gone + self._gone
-                self._letters = letters + self._letters
-                self.failing = str(error)
+                self._put_back(saving, str(error))
                 self._journal.once(
                     "state_not_saved", "state", error=str(error), hint="nothing is lost: it is tried again"
                 )
                 return False
-            self.rounds += 1
-            if self.failing is not None:
-                self.failing = None
-                self._journal.over("state_not_saved", "state")
-                self._journal.say("state_saved_again")
-            for row, life in lives:
-                row.saved(life)
+            self._saved(saving)
             return True
 
+    def _take(self) -> Round:
+        """Return what waits; it waits no longer."""
+        now_ms = self._now_ms()
+        changed, self._changed = self._changed, {}
+        lives = [row.row(now_ms) for row in changed.values()]
+        spans = [(key, entry) for key, row in changed.items() for entry in self._going_on(key, row.spans())]
+        saving = Round(changed, lives, spans, self._gone, self._letters, self._decisions, now_ms)
+        self._gone, self._letters, self._decisions = [], [], []
+        return saving
 
-def _commit(
-    store: OffsetStore,
-    lives: list[Life],
-    gone: list[FileKey],
-    letters: list[DeadLetter],
-    decisions: list[tuple[FileKey, str, str]],
-    now_ms: int,
-) -> None:
-    for key, what, evidence in decisions:
-        store.decide(key, what, evidence, now_ms)
-    store.commit(lives, gone, letters)
+    def _going_on(self, key: FileKey, spans: Sequence[Entry]) -> Sequence[Entry]:
+        """Let the row that was saved last grow, while it is young, rather than make one a round."""
+        last = self._last.get(key)
+        grown = goes_on(last, spans[0]) if last is not None and spans else None
+        return [grown, *spans[1:]] if grown is not None else spans
+
+    def _put_back(self, saving: Round, why: str) -> None:
+        self._changed = {**saving.changed, **self._changed}
+        self._gone = saving.gone + self._gone
+        self._letters = saving.letters + self._letters
+        self.failing = why  # the decisions are the store's by now
+
+    def _saved(self, saving: Round) -> None:
+        self.rounds += 1
+        if self.failing is not None:
+            self.failing = None
+            self._journal.over("state_not_saved", "state")
+            self._journal.say("state_saved_again")
+        for row, life in zip(saving.changed.values(), saving.lives, strict=True):
+            row.saved(life)
+        for key, entry in saving.spans:
+            self._last.pop(key, None)
+            self._last[key] = entry
+        for key in saving.gone:
+            self._last.pop(key, None)
+        while len(self._last) > _LAST_KEPT:
+            del self._last[next(iter(self._last))]
+
+
+def _commit(store: OffsetStore, saving: Round) -> None:
+    for key, what, evidence in saving.decisions:
+        store.decide(key, what, evidence, saving.now_ms)
+    store.commit(saving.lives, saving.gone, saving.letters, saving.spans, saving.now_ms)

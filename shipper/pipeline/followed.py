@@ -22,6 +22,7 @@ from shipper.core.doubt import SURE_AFTER_LINES, Doubt, misfits_in
 from shipper.core.follow import Known
 from shipper.core.framing import Framer
 from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, Trail, guard_of, head_of
+from shipper.core.ledger import HOLE, Entry, compact, digest_of, without_delivery
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket, Watermark
 from shipper.pipeline.reading import SourceReading
@@ -71,6 +72,8 @@ class Followed:
         self.saved_offset = life.offset
         self._seat(life.offset, _decode_carry.decode(life.carry) if life.carry else Carry())
         self._guard = Guard(life.guard_length, life.guard_digest) if life.guard_length else NO_GUARD
+        self._accounts: list[Entry] = []
+        self._accounts_offered = 0
 
     def _seat(self, offset: int, carry: Carry) -> None:
         self.carry = carry
@@ -80,6 +83,8 @@ class Followed:
         self.read_offset = self.chunk_end = offset
         self.tail = self.chunk_tail = b""
         self.trail = Trail()
+        self._digest = 0
+        self._forced_end = -1
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -165,7 +170,10 @@ class Followed:
 
     def close_record(self) -> list[Chunk]:
         """Return what is held back as a record of its own."""
-        return self.framer.close() if self.framer else []
+        chunks = self.framer.close() if self.framer else []
+        if chunks:
+            self._forced_end = chunks[-1].end
+        return chunks
 
     def facts(self) -> FileFacts:
         """Return what a converter is told of the file."""
@@ -188,11 +196,19 @@ class Followed:
 
     def track(self, chunk: Chunk, encoded: Encoded) -> Ticket:
         """Note *chunk* as converted; the returned ticket is acked when it is settled."""
+        accounts: tuple[Entry, ...] = ()
+        if chunk.start > self.chunk_end:  # the framer has stepped over these
+            accounts = (without_delivery(self.chunk_end, chunk.start, HOLE, self.mtime_ms),)
         known = self.chunk_tail if chunk.start == self.chunk_end else b""
         self.chunk_tail = (known + chunk.data[-GUARD_BYTES:])[-GUARD_BYTES:]
         self.chunk_end = chunk.end
+        seed, self._digest = self._digest, digest_of(chunk.data, self._digest)
+        cuts = [chunk.end] if chunk.end == self._forced_end else []
+        layout = self.carry.layout
         self.carry = encoded.carry
-        return self.watermark.track(chunk.end, encoded.carry, self.chunk_tail)
+        ticket = self.watermark.track(chunk.end, encoded.carry, self.chunk_tail)
+        ticket.accounts = (*accounts, Entry(chunk.start, chunk.end, seed, self._digest, layout=layout, cuts=cuts))
+        return ticket
 
     @property
     def open_timeout(self) -> float:
@@ -234,7 +250,8 @@ class Followed:
     # -- the row ---------------------------------------------------------------------------------
 
     def row(self, now_ms: int) -> Life:
-        """Return the row to save: the safe offset and what belongs to it."""
+        """Return the row to save: the safe offset and what belongs to it, `spans` among it."""
+        self._take_accounts()
         safe = self.watermark.safe
         guard = guard_of(safe.tail) if safe.tail else self._guard
         return Life(
@@ -258,16 +275,29 @@ class Followed:
             counters=dict(self.counters),
         )
 
-    def saved(self, life: Life) -> None:
-        """*life* is durable."""
-        self.saved_offset = max(self.saved_offset, life.offset)
+    def spans(self) -> list[Entry]:
+        """Return the part of the ledger that is not saved yet, up to the offset of the last `row`."""
+        self._accounts = compact(self._accounts)
+        self._accounts_offered = len(self._accounts)
+        return list(self._accounts)
 
-    def count(self, encoded: Encoded) -> dict[str, int]:
-        """Add a converted chunk to the file's ledger; return what was added."""
-        counts = figures(encoded)
-        for name, count in counts.items():
-            self.counters[name] += count
-        return counts
+    def pass_over(self, start: int, end: int, why: str, now_ms: int) -> None:
+        """Account for bytes that are not delivered, for the reason *why*: one word, as in core/ledger.py."""
+        if end > start:
+            self._take_accounts()
+            self._accounts.append(without_delivery(start, end, why, now_ms))
+
+    def saved(self, life: Life) -> None:
+        """*life* is durable, and the spans that were offered with it."""
+        self.saved_offset = max(self.saved_offset, life.offset)
+        del self._accounts[: self._accounts_offered]
+        self._accounts_offered = 0
+
+    def _take_accounts(self) -> None:
+        mark = self.watermark
+        self._accounts += mark.accounts
+        self.counters.update(mark.counts)
+        mark.accounts, mark.counts = [], Counter()
 
     @property
     def pending_bytes(self) -> int:

@@ -30,8 +30,10 @@ __all__ = ["Batch", "Health", "Output", "Sender"]
 class Batch:
     """Portions that travel together."""
 
-    def __init__(self, portions: list[Portion]) -> None:
+    def __init__(self, portions: list[Portion], number: int) -> None:
         self.portions = portions
+        for portion in portions:
+            portion.batch = number
         self.lineages = {portion.lineage for portion in portions}
         self.blocks = False
 
@@ -53,6 +55,7 @@ class Sender:
     Attributes:
         held_bytes: Raw and encoded bytes of what is offered and not settled.
         attempts: The way to the endpoint.
+        batches: Number of the last batch that was formed; they are numbered on over restarts.
         most_bytes: How large a request may be: the configured limit, or what a 413 has taught.
         tapping: Is shown what has left, while somebody looks; None: nobody can.
     """
@@ -77,6 +80,7 @@ class Sender:
         """*record_budget* is entered around each record that is matched once more; *beat* hears each turn of `run`."""
         self._beat, self._beat_seconds = beat, beat_seconds
         self.held_bytes = 0
+        self.batches = 0
         self.limits = limits
         self.most_bytes = limits.max_bytes
         self.now_ms = now_ms
@@ -156,7 +160,8 @@ class Sender:
 
     def _start_batches(self) -> None:
         while self._may_start and self._seconds_until_due() == 0.0:
-            batch = Batch(self._waiting.take(self._learned_bytes()))
+            self.batches += 1
+            batch = Batch(self._waiting.take(self._learned_bytes()), self.batches)
             task = asyncio.create_task(self._deliver(batch))
             self._tasks.add(task)
             task.add_done_callback(lambda _: self._wake.set())

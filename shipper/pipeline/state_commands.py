@@ -18,6 +18,7 @@ from shipper.adapters.control import Handler
 from shipper.adapters.dead_letters import DeadLetters, WhenFull
 from shipper.adapters.offsets import Decision, Life, OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
+from shipper.core.ledger import REWOUND
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
 from shipper.errors import DeliveryError, UsageError
@@ -230,7 +231,7 @@ def _rewind(key: FileKey, target: Target, now_ms: int, store: OffsetStore) -> tu
         raise UsageError(f"{key.file_id}.{key.generation}: has gone from the offset store in the meantime")
     after = rewound(before, target, now_ms)
     store.decide(key, "rewound", f"by the operator, from {before.offset} to {after.offset}", now_ms)
-    store.commit([after])
+    store.rewind(after, before.offset, REWOUND, now_ms)
     return before.offset, after
 
 
@@ -241,7 +242,7 @@ def _decisions(file_id: int, store: OffsetStore) -> list[Decision]:
 def _forget(keys: Sequence[FileKey], now_ms: int, store: OffsetStore) -> None:
     for key in keys:
         store.decide(key, "forgotten", "by the operator", now_ms)
-    store.commit(gone=keys)
+    store.commit(gone=keys, now_ms=now_ms)
 
 
 def _drop(letters: DeadLetters, letter_ids: Sequence[str], _: OffsetStore) -> int:

@@ -16,11 +16,12 @@ from typing import Final, NamedTuple
 from shipper.adapters.files import OpenFile, Turn
 from shipper.adapters.offsets import LifeState
 from shipper.core.batch import Portion, Settlement
-from shipper.core.model import Chunk, Encoded, FileKey
+from shipper.core.model import Chunk, FileKey
 from shipper.core.watermark import Ticket, Watermark
 from shipper.errors import SourceError
+from shipper.pipeline.accounts import account_for
 from shipper.pipeline.committer import Committer
-from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed
+from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
@@ -264,7 +265,8 @@ class Tailer:
             self._count_timeouts(followed, encoded.pattern_timeouts, now)
         ticket = followed.track(chunk, encoded)
         mark = Mark(followed, followed.watermark, ticket, followed.mtime_ms if followed.at_end else 0)
-        self._count(followed, encoded)
+        ticket.counts = figures(encoded)
+        self._add(followed, ticket.counts)
         portion = Portion(
             key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry,
             encoded=encoded, converter=converter, now_ms=now_ms, token=mark,
@@ -274,9 +276,6 @@ class Tailer:
             self._sender.offer(portion)
         else:
             self._settle(portion, Settlement())
-
-    def _count(self, followed: Followed, encoded: Encoded) -> None:
-        self._add(followed, followed.count(encoded))
 
     def _add(self, followed: Followed, counts: Mapping[str, int]) -> None:
         of_source = self.by_source[followed.source]
@@ -316,16 +315,15 @@ class Tailer:
         mark = portion.token
         if not isinstance(mark, Mark):
             raise TypeError("a portion comes back with the mark it was given")
-        letters = letters_for(portion, settlement, mark.followed.source, self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        letters = letters_for(portion, settlement, mark.followed.source, now_ms)
         if letters:
             self._committer.refused(letters)
-        figures = settled_figures(portion, settlement)
-        for name, count in figures.items():
-            mark.followed.counters[name] += count
-        self._add(mark.followed, figures)
-        if mark.written_ms and "acked" in figures:
-            waited_ms = self._clock.now_ms() - mark.written_ms
-            self.append_to_ack.observe(waited_ms / 1000, figures["acked"])
+        settled = account_for(mark.ticket, portion, settlement, now_ms)
+        self._add(mark.followed, settled)
+        if mark.written_ms and "acked" in settled:
+            waited_ms = now_ms - mark.written_ms
+            self.append_to_ack.observe(waited_ms / 1000, settled["acked"])
         mark.watermark.ack(mark.ticket)
         if not mark.followed.detached:
             self._committer.changed(mark.followed)
@@ -389,15 +387,3 @@ class Tailer:
     def lag_bytes(self) -> int:
         """Bytes that are known to be there and not safe yet."""
         return sum(followed.pending_bytes for followed in self.followed.values())
-
-
-def settled_figures(portion: Portion, settlement: Settlement) -> dict[str, int]:
-    """Return the counters that a settled portion adds: its records by fate."""
-    refused = Counter({refused.span: refused.reason for refused in settlement.refused}.values())
-    unnamed = settlement.refused_unnamed
-    dropped = sum(settlement.filtered.values())
-    acked = portion.encoded.records - refused.total() - unnamed - dropped
-    counts = {"acked": acked, "refused_unnamed": unnamed}
-    counts |= {f"dead_{reason}": count for reason, count in refused.items()}
-    counts |= {f"filtered_{reason}": count for reason, count in settlement.filtered.items()}
-    return {name: count for name, count in counts.items() if count}

@@ -12,6 +12,7 @@ import pytest
 from shipper.adapters.dead_letters import DeadLetters
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
+from shipper.core.ledger import Entry
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
 from shipper.pipeline import committer as module
@@ -29,6 +30,7 @@ class File:
         self.key = FileKey(file_id, 0)
         self.offset = 0
         self.durable: list[int] = []
+        self.entries: list[Entry] = []
 
     def row(self, now_ms: int) -> Life:
         return Life(
@@ -36,8 +38,12 @@ class File:
             inode=self.key.file_id, offset=self.offset, changed_ms=now_ms,
         )  # fmt: skip
 
+    def spans(self) -> list[Entry]:
+        return list(self.entries)
+
     def saved(self, life: Life) -> None:
         self.durable.append(life.offset)
+        self.entries.clear()
 
 
 class Scene:
