@@ -158,6 +158,7 @@ def _config(
         endpoint=endpoint,
         limits=document.limits,
         dead_letters=document.dead_letters,
+        monitoring=document.monitoring,
         attributes=document.attributes,
         sources=tuple(one.source for one in sources),
         zone=host_zone(environ),

@@ -143,6 +143,20 @@ class DeadLetters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     when_full: Literal["stop", "drop_oldest"] = "stop"
 
 
+class Monitoring(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the agent can be watched: metrics and health over HTTP, its own figures among the events.
+
+    Attributes:
+        port: Of `/metrics`, `/health`, `/livez` and `/readyz`; 0 for none. 14498 is customary.
+        host: Address to listen on. Beyond this host, whoever reaches it sees the names of sources and files.
+        self_events_seconds: How often the agent sends its own figures as an event, source `shipper.self`; 0 for never.
+    """
+
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    host: str = "127.0.0.1"
+    self_events_seconds: Duration = msgspec.field(default=0.0, name="self_events")
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Configuration of the shipper agent.
 
@@ -152,6 +166,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         endpoint: Where events go.
         limits: What the agent may use.
         dead_letters: The store of events that were refused.
+        monitoring: How the agent can be watched.
         attributes: On every event; host.name and dt.ingest.origin are set unless given here.
         include: Further files with sources, relative to this file; globs are allowed.
         sources: Which files are read, and how; the first source that matches a file owns it.
@@ -161,6 +176,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     endpoint: Endpoint = Endpoint()
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
+    monitoring: Monitoring = Monitoring()
     attributes: dict[str, Words] = {}
     include: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
@@ -193,10 +209,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint = Endpoint()
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
+    monitoring: Monitoring = Monitoring()
     attributes: dict[str, Words] = {}
     sources: tuple[Source, ...] = ()
     zone: str = "UTC"
     preset_dirs: tuple[Path, ...] = ()
 
 
-__all__ = ["Config", "DeadLetters", "Document", "Endpoint", "Included", "Limits", "Retry", "Secret", "Source"]
+__all__ = [
+    "Config", "DeadLetters", "Document", "Endpoint", "Included", "Limits", "Monitoring", "Retry", "Secret", "Source",
+]  # fmt: skip

@@ -5,11 +5,12 @@ Limits of the receiving side come from the reference page, section 5.
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
 from shipper.config.endpoint_url import INGEST_PATH, request_url
-from shipper.config.model import PROFILE_LIMITS, Document, Endpoint
+from shipper.config.model import PROFILE_LIMITS, Document, Endpoint, Monitoring
 from shipper.config.place import Place
 from shipper.config.units import duration_text
 from shipper.core.rule import EventLimits
@@ -17,6 +18,7 @@ from shipper.core.rule import EventLimits
 MOST_REQUEST_BYTES: Final = 10_485_760
 MOST_REQUEST_EVENTS: Final = 50_000
 MOST_CONTENT_BYTES: Final = {"saas": 10_485_760, "classic": 8_192, "managed": 8_192}
+LEAST_SELF_EVENTS_SECONDS: Final = 1.0
 # What an event is besides its content: keys, path, attributes.
 _ROOM_BESIDE_CONTENT: Final = 4_096
 
@@ -36,6 +38,7 @@ def check_document(document: Document, place: Place) -> None:
     check_attributes(document.attributes, PROFILE_LIMITS[document.endpoint.profile], place.at("attributes"))
     _check_url(document.endpoint, endpoint_place)
     _check_durations(document, place)
+    _check_monitoring(document.monitoring, place.at("monitoring"))
     if document.state_dir is not None and "\0" in document.state_dir:
         place.at("state_dir").wrong("a path holds no NUL")
     # One wrong size makes every comparison with it wrong: the operator mends that one first.
@@ -114,6 +117,17 @@ def _check_sizes(endpoint: Endpoint, place: Place) -> None:
         place.at("max_content_bytes").wrong(
             f"{content} leaves no room for an event in max_request_bytes, {endpoint.max_request_bytes}; lower it"
         )
+
+
+def _check_monitoring(monitoring: Monitoring, place: Place) -> None:
+    if monitoring.host != "localhost":
+        try:
+            ipaddress.ip_address(monitoring.host)
+        except ValueError:
+            place.at("host").wrong(f"{monitoring.host!r} is no address to listen on; write one such as 127.0.0.1")
+    if 0 < monitoring.self_events_seconds < LEAST_SELF_EVENTS_SECONDS:
+        least = duration_text(LEAST_SELF_EVENTS_SECONDS)
+        place.at("self_events").wrong(f"the agent would talk more of itself than of the logs; write {least} or more")
 
 
 def _check_durations(document: Document, place: Place) -> None:

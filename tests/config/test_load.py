@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shipper.config import Config, find, load
+from shipper.config.model import Monitoring
 from shipper.errors import ConfigError
 from tests.config.wrong_configurations import WRONG
 
@@ -30,6 +31,7 @@ endpoint:
   too_old: dead_letter
 limits: {memory: 32MiB, spill: 0, open_files: 64, scan: 500ms, ledger: 1d}
 dead_letters: {max_bytes: 1MiB, when_full: drop_oldest}
+monitoring: {port: 14498, host: '::1', self_events: 1m}
 attributes: {dt.security_context: shop, build: 17}
 sources:
   - name: shop
@@ -92,6 +94,7 @@ def test_every_key_arrives_with_its_meaning(tmp_path: Path) -> None:
     )
     assert (config.limits.scan_seconds, config.limits.open_files) == (0.5, 64)
     assert (config.dead_letters.max_bytes, config.dead_letters.when_full) == (1 << 20, "drop_oldest")
+    assert config.monitoring == Monitoring(port=14498, host="::1", self_events_seconds=60.0)
     assert config.attributes == {"dt.security_context": "shop", "build": "17"}
     assert source.paths == (f"{tmp_path}/logs/**/*.log", "/home/me/*.log")
     assert source.exclude == ("*.debug.log", f"{tmp_path}/logs/old/*", "/**/tmp/*")
@@ -112,6 +115,7 @@ def test_what_is_not_given_is_the_safe_default(tmp_path: Path) -> None:
     assert (source.start_at, source.format, source.encoding, source.binary) == ("beginning", "auto", "auto", "skip")
     assert (source.rate_limit_bytes, source.ignore_older_seconds, source.poll) == (0, None, "auto")
     assert config.dead_letters.when_full == "stop"
+    assert config.monitoring == Monitoring(port=0, host="127.0.0.1", self_events_seconds=0.0)
 
 
 @pytest.mark.parametrize("name", WRONG)
