@@ -8,17 +8,17 @@ from shipper.adapters.offsets import LifeState
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.status import FileStatus, Problem, SourceStatus
 
-_READ_ON = (LifeState.FOLLOWING, LifeState.DRAINING)
+_OVER = (LifeState.ORPHAN, LifeState.DONE)
 
 
 def unread_bytes(followed: Followed) -> int:
     """Return the bytes that are known to be there and were not converted."""
-    return max(followed.size - followed.chunk_end, 0) if followed.state in _READ_ON else 0
+    return max(followed.size - followed.chunk_end, 0) if followed.state not in _OVER else 0
 
 
 def lag_bytes(followed: Followed) -> int:
     """Return the bytes that are known to be there and are not safe."""
-    return max(followed.pending_bytes, 0) if followed.state in _READ_ON else 0
+    return max(followed.pending_bytes, 0) if followed.state not in _OVER else 0
 
 
 def lag_seconds(followed: Followed, now_ms: int) -> float | None:

@@ -57,11 +57,10 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 class Survey:
     """Owns the samples of counts, and the last answer."""
 
-    def __init__(self, parts: Parts, clock: Clock, *, endpoint_url: str) -> None:
+    def __init__(self, parts: Parts, clock: Clock) -> None:
         """Look at *parts*; nothing is sampled yet."""
         self._parts = parts
         self._clock = clock
-        self._endpoint_url = endpoint_url
         self._started_ms = clock.now_ms()
         self._rates = Rates()
         self._last: Status | None = None
@@ -189,7 +188,7 @@ class Survey:
             for name, last_ms in sorted(attempts.last_ms.items())
         ]
         return EndpointStatus(
-            url=self._endpoint_url,
+            url=self._parts.config.endpoint.url,
             state=health.state,
             since_ms=health.since_ms,
             status=health.status,
