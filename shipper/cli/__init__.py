@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "run": "follow the configured files and deliver them",
     "check": "validate the configuration, the paths and the endpoint",
     "doctor": "look for what keeps logs from being shipped, and how to mend it",
+    "selftest": "do damage to an agent on this host, and count what becomes of every line",
     "explain": "show how each record of a file is read, and why",
     "suggest": "propose a source for some files",
     "schema": "print the JSON Schema of agent.yaml",
