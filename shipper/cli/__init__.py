@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "formats": "list the presets, or show one",
     "endpoint": "serve the local ingest endpoint",
     "state": "look at and mend the offset store",
+    "verify": "recount the files against the ledger",
     "dlq": "look at, send again or drop rejected events",
 }
 
