@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 from shipper.adapters import offsets_files as files
 from shipper.adapters import offsets_schema as schema
+from shipper.adapters.offsets_life import SELECT, Life, from_row
 from shipper.errors import StateDamaged, StateError
 
 
@@ -78,12 +80,31 @@ def holder_of(state_dir: Path, locks: Path = Path("/proc/locks")) -> int | None:
     return int(text) if text.isdigit() else 0
 
 
+def lives_of(state_dir: Path) -> list[Life]:
+    """Return every row as it was saved last; none where no agent has run.
+
+    Raises:
+        StateDamaged: The store cannot be used; nothing was touched.
+        StateError: It cannot be read, or a newer version wrote it.
+    """
+    with files.map_os_errors(state_dir), _reading(state_dir) as database:
+        return [] if database is None else [from_row(row) for row in database.execute(SELECT)]
+
+
 def _count(state_dir: Path) -> int:
+    with _reading(state_dir) as database:
+        count: int = 0 if database is None else database.execute("SELECT count(*) FROM lives").fetchone()[0]
+        return count
+
+
+@contextmanager
+def _reading(state_dir: Path) -> Iterator[sqlite3.Connection | None]:
     path = state_dir / files.DATABASE
     if not path.exists():
         if files.aside_before(state_dir) is not None or (state_dir / files.GOOD_COPY).exists():
             raise StateDamaged(f"{path}: missing")
-        return 0
+        yield None
+        return
     if not files.begins_with(path, schema.MAGIC):
         raise StateDamaged(f"{path}: damaged: not a database")
     # Without a write-ahead log everything is in the one file, and SQLite needs no side files, which it would leave
@@ -92,8 +113,7 @@ def _count(state_dir: Path) -> int:
     how = "mode=ro" if any(side.exists() for side in sides) else "mode=ro&immutable=1"
     with schema.map_errors(path), closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=5)) as db:
         schema.check(db, path)
-        count: int = db.execute("SELECT count(*) FROM lives").fetchone()[0]
-        return count
+        yield db
 
 
 def _copied_at(state_dir: Path) -> float | None:

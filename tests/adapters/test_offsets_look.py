@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipper.adapters.offsets import Life, OffsetStore
-from shipper.adapters.offsets_look import Look, holder_of, look_at_state
+from shipper.adapters.offsets_look import Look, holder_of, lives_of, look_at_state
 
 NOW_MS = 1_795_464_000_000
 LIVES = [Life(file_id=n, generation=0, source="a", path="/a", device=1, inode=n) for n in (1, 2, 3)]
@@ -100,3 +100,17 @@ def test_databases_that_were_set_aside_are_named(state_dir: Path) -> None:
 
     assert look.set_aside == ("offsets.db.damaged-20261123T200000Z",)
     assert look.damage == ""
+
+
+def test_the_rows_are_read_while_an_agent_holds_them_and_where_none_has_run(tmp_path: Path) -> None:
+    lives = [*LIVES, Life(file_id=4, generation=2, source="app", path="/l/caf\udce9.log", device=1, inode=4, offset=7)]
+    store = OffsetStore.open(tmp_path, now_ms=NOW_MS)
+    store.commit(lives)
+
+    while_held = lives_of(tmp_path)
+    store.close()
+
+    assert while_held == lives
+    assert lives_of(tmp_path) == lives
+    assert lives_of(tmp_path / "nothing") == []
+    assert not (tmp_path / "nothing").exists()
