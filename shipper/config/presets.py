@@ -46,6 +46,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             `format: auto` looks at it.
         pattern: How a record is taken apart; named groups become attributes.
         patterns: Alternatives, tried in order, instead of one pattern.
+        fronts: Tried before them: plain ways to say what they say of the commonest records, since Python's matcher
+            takes three times as long over what is optional. Where one matches, the patterns match alike.
         timestamp: As in a source.
         severity: As in a source.
         multiline: As in a source.
@@ -58,6 +60,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sign: str | None = None
     pattern: str | None = None
     patterns: tuple[str, ...] = ()
+    fronts: tuple[str, ...] = ()
     timestamp: TimestampKeys = TimestampKeys()
     severity: SeverityKeys = SeverityKeys()
     multiline: MultilineKeys | None = None
@@ -65,7 +68,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def all_patterns(self) -> tuple[str, ...]:
         """The patterns in the order in which they are tried."""
-        return self.patterns if self.pattern is None else (self.pattern, *self.patterns)
+        return (*self.fronts, *((self.pattern,) if self.pattern is not None else ()), *self.patterns)
 
 
 def load_presets(extra_dirs: Sequence[Path] = ()) -> dict[str, Preset]:
@@ -134,6 +137,7 @@ def _check(preset: Preset, place: Place) -> None:
         place.at("format").wrong("format: pattern needs a pattern, and no other format has one")
     check_pattern(preset.pattern, place.at("pattern"))
     check_patterns(preset.patterns, place.at("patterns"))
+    check_patterns(preset.fronts, place.at("fronts"))
     check_pattern(preset.sign, place.at("sign"))
     check_timestamp(preset.timestamp, place.at("timestamp"))
     check_severity(preset.severity, place.at("severity"))
