@@ -14,41 +14,63 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from shipper.adapters.control import ControlServer, Handler
 from shipper.adapters.offsets import OffsetStore
 from shipper.config import Config
 from shipper.core.model import FileKey
+from shipper.errors import StateDamaged, StateError
 from shipper.pipeline.assembly import Parts, wall_clock_ms
 from shipper.pipeline.embedded import EmbeddedEndpoint
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.progress import Progress
+from shipper.pipeline.service import Service
 from shipper.pipeline.state_commands import StateCommands, open_state
 from shipper.pipeline.state_replay import Replayer
+from shipper.pipeline.supervise import Beats, Supervisor
 from shipper.pipeline.totals import Totals, total
+from shipper.service_notify import Notifier
 
 DRAIN_SECONDS: Final = 10.0
 BACKUP_SECONDS: Final = 600.0
-T = TypeVar("T")
+STOP_SECONDS: Final = 20.0  # for what follows the draining: the last commit, the copy of the store, the child
 
 
 class Agent:
-    """One run over one configuration; owns every part."""
+    """One run over one configuration; owns every part.
 
-    def __init__(self, config: Config, journal: Journal, *, watching: bool = True) -> None:
-        """Build nothing yet: `start` does, on the event loop and the main thread. *watching* off: scans alone."""
+    Attributes:
+        parts: From `start` on.
+    """
+
+    parts: Parts
+
+    def __init__(
+        self, config: Config, journal: Journal, *, watching: bool = True, notifier: Notifier | None = None
+    ) -> None:
+        """Build nothing yet: `start` does, on the event loop and the main thread.
+
+        Args:
+            config: What to do.
+            journal: Where to say what happens.
+            watching: Off: go by scans alone.
+            notifier: The service manager, if one started us.
+        """
         self._config = config
         self._journal = journal
         self._watching = watching
-        self._tasks: list[asyncio.Task[None]] = []
+        self._notifier = notifier or Notifier()
         self._stop_asked = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._closing = contextlib.AsyncExitStack()
+        self._control: ControlServer | None = None
         self._backed_up = 0
 
     # -- starting ----------------------------------------------------------------------------------
 
     async def start(self, *, following: bool = True) -> None:
-        """Open the state, serve the endpoint where configured, take up every file.
+        """Open the state, serve the endpoint where configured, take up every file; `stop` undoes what was done of it.
 
         Raises:
             StateError: The state directory is held by another agent, or damaged.
@@ -56,35 +78,53 @@ class Agent:
         config, journal = self._config, self._journal
         _raise_descriptor_limit()
         self._loop = asyncio.get_running_loop()
+        self._tasks = Supervisor(journal.say)
+        self._closing.push_async_callback(self._tasks.end)
+        self._beats = Beats(time.monotonic, self._notifier.watchdog_seconds)
+        self._service = Service(self._notifier, status=self._status_line, ails=self._ails, say=journal.say)
+        if following:
+            self._tasks.spawn("service", self._service.run())
         offsets, letters = await open_state(
             config.state_dir, config.dead_letters.max_bytes, config.dead_letters.when_full, now_ms=wall_clock_ms()
         )
+        self._closing.push_async_callback(offsets.close)
         if offsets.recovered:
             journal.say("state_recovered", detail=offsets.recovered)
         await self._serve_endpoint()
         wake = self._wake_threadsafe if self._watching and following else None
-        self.parts = parts = Parts(config, journal, offsets, letters, wake=wake)
+        self.parts = parts = Parts(config, journal, offsets, letters, beats=self._beats, wake=wake)
+        self._closing.callback(self._close_files)
+        self._closing.push_async_callback(self._save_last)
+        self._closing.push_async_callback(parts.output.close)
+        self._closing.push_async_callback(self._tasks.end)
         parts.census.take_up(await offsets.run(OffsetStore.load))
         _calm_collector()
-        self._spawn(parts.sender.run(), parts.committer.run(), self._back_up())
+        self._tasks.spawn("sender", parts.sender.run())
+        self._tasks.spawn("committer", parts.committer.run())
+        self._tasks.spawn("backup", self._back_up())
         if following:
             self._control = ControlServer(config.state_dir, self._handlers())
             await self._control.start()
-            self._spawn(self._control.failed(), parts.following.run())
+            self._tasks.spawn("control", self._control.failed())
+            self._tasks.spawn("following", parts.following.run())
+            self._tasks.spawn("ready", self._say_ready(), may_end=True)
             journal.say(
                 "agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url
             )
 
+    async def _say_ready(self) -> None:
+        await self.parts.following.scanned.wait()
+        self._service.ready()
+
     async def _serve_endpoint(self) -> None:
         config = self._config
-        self._embedded: EmbeddedEndpoint | None = None
         if config.endpoint.embedded:
             embedded = EmbeddedEndpoint(
                 config.endpoint.port, config.state_dir / "endpoint", config.endpoint.profile, self._journal
             )
+            self._closing.push_async_callback(embedded.stop)
             if await embedded.start():
-                self._embedded = embedded
-                self._spawn(embedded.watch())
+                self._tasks.spawn("embedded endpoint", embedded.watch())
 
     def _handlers(self) -> dict[str, Handler]:
         endpoint = self._config.endpoint
@@ -98,31 +138,38 @@ class Agent:
     # -- running -------------------------------------------------------------------------------------
 
     async def run(self, progress: Progress) -> None:
-        """Follow until SIGTERM or SIGINT; then drain, save and stop."""
+        """Follow until SIGTERM or SIGINT; then drain, save and stop. A second one ends the draining."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop_asked.set)
+            loop.add_signal_handler(number, self._ask_to_stop)
         loop.add_signal_handler(
             signal.SIGHUP,
             lambda: self._journal.say("reload_refused", hint="restart the agent to read agent.yaml again"),
         )
-        await self.start()
-        if progress.shown:
-            self._spawn(self._show_progress(progress))
+        drained = False
         try:
-            await self._guarded(self._stop_asked.wait())
+            await _first(self.start(), self._stop_asked.wait())
+            if progress.shown:
+                self._tasks.spawn("progress", self._show_progress(progress))
+            await self._tasks.until(self._stop_asked.wait())
         finally:
             progress.close()
             drained = await self.stop(DRAIN_SECONDS)
-            self._journal.say("agent_stopped", drained=drained, **_figures(self.totals()))
+            if hasattr(self, "parts"):
+                self._journal.say("agent_stopped", drained=drained, **_figures(self.totals()))
+
+    def _ask_to_stop(self) -> None:
+        if self._stop_asked.is_set():
+            self._hurry.set()
+        self._stop_asked.set()
 
     async def run_once(self, patience: float | None) -> Totals:
         """Read every source to its end, wait for the last acknowledgement (*patience* seconds at most), stop."""
-        await self.start(following=False)
         try:
+            await self.start(following=False)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
-                    await self._guarded(self._ship_everything())
+                    await self._tasks.until(self._ship_everything())
         finally:
             await self.stop(0)
         return self.totals()
@@ -134,30 +181,41 @@ class Agent:
             await asyncio.sleep(0.2)
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> bool:
-        """Stop reading, wait for what is on its way, save, close; return whether everything was settled."""
-        if self.parts.watcher is not None:
-            self.parts.watcher.stop()
-        control = getattr(self, "_control", None)
-        if control is not None:
-            await control.stop()
-        self.parts.following.stopping = True
-        drained = await self.parts.sender.drain(drain_seconds) if drain_seconds else self.parts.sender.held_bytes == 0
-        await self.parts.committer.save()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.parts.output.close()
-        await self.parts.committer.save()
-        if not self.parts.committer.failing:
-            await self.parts.offsets.run(OffsetStore.backup)
-        await self.parts.offsets.close()
+        """Stop reading, wait for what is on its way, save, close; return whether everything was settled.
+
+        What `start` had not done is not undone; a part that fails to stop does not keep the others from it.
+        """
+        async with self._closing:
+            if self._control is not None:
+                self._closing.push_async_callback(self._control.stop)
+            parts: Parts | None = getattr(self, "parts", None)
+            if parts is None:
+                return True
+            self._service.stopping(drain_seconds + STOP_SECONDS)
+            if parts.watcher is not None:
+                parts.watcher.stop()
+            if self._control is not None:
+                await self._control.stop()
+            parts.following.stopping = True
+            if drain_seconds:
+                await _first(parts.sender.drain(drain_seconds), self._hurry.wait())
+            await parts.committer.save()
+            return parts.sender.held_bytes == 0
+
+    async def _save_last(self) -> None:
+        """Save what was settled while the tasks ended, and keep a copy of the store where there is room for one."""
+        parts = self.parts
+        if await parts.committer.save():
+            try:
+                await parts.offsets.run(OffsetStore.backup)
+            except StateError as error:
+                self._journal.say("backup_failed", error=str(error), hint="the offsets themselves are saved")
+
+    def _close_files(self) -> None:
         for followed in list(self.parts.tailer.followed.values()):
             if followed.file is not None:
                 followed.file.close()
         self.parts.guard.close()
-        if self._embedded is not None:
-            await self._embedded.stop()
-        return drained
 
     async def scanned(self, scans: int) -> None:
         """Wait for *scans* further scans."""
@@ -196,27 +254,17 @@ class Agent:
 
     # -- tasks -----------------------------------------------------------------------------------------
 
-    def _spawn(self, *coroutines: Coroutine[object, object, None]) -> None:
-        self._tasks += [asyncio.create_task(coroutine) for coroutine in coroutines]
-
-    async def _guarded(self, work: Coroutine[object, object, T]) -> None:
-        """Wait for *work*, or for the first task that ends, which none should."""
-        mine = asyncio.ensure_future(work)
-        try:
-            done, _ = await asyncio.wait({mine, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-        except BaseException:
-            mine.cancel()
-            raise
-        for task in done:
-            task.result()
-        mine.cancel()
-
     async def _back_up(self) -> None:
         while True:
             await asyncio.sleep(BACKUP_SECONDS)
             if self.parts.committer.rounds != self._backed_up:
                 self._backed_up = self.parts.committer.rounds
-                await self.parts.offsets.run(OffsetStore.backup)
+                try:
+                    await self.parts.offsets.run(OffsetStore.backup)
+                except StateDamaged:
+                    raise
+                except StateError as error:  # a full disk: the offsets themselves are the committer's concern
+                    self._journal.once("backup_failed", "backup", error=str(error))
 
     async def _show_progress(self, progress: Progress) -> None:
         while True:
@@ -225,9 +273,30 @@ class Agent:
             progress.update(self.totals(), self.parts.tailer.lag_bytes, waiting, time.monotonic())
             await asyncio.sleep(1.0)
 
+    def _status_line(self) -> str:
+        return ""
+
+    def _ails(self) -> list[str]:
+        """Return why the watchdog must not be fed, if it must not."""
+        return [f"the loop {name} does not go round" for name in self._beats.silent()]
+
     def _wake_threadsafe(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed while the observer still had something to say
             self._loop.call_soon_threadsafe(self.parts.tailer.wake.set)
+
+
+async def _first(work: Coroutine[object, object, object], end: Coroutine[object, object, object]) -> None:
+    """Wait for *work*, or until *end* comes before it is done: then it is cancelled."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(end)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    error = outcomes[0]
+    if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
+        raise error
 
 
 def _calm_collector() -> None:

@@ -27,6 +27,7 @@ from shipper.pipeline.health import Health
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
+from shipper.pipeline.supervise import Beats
 from shipper.pipeline.tailer import Clock, Tailer
 
 BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
@@ -53,17 +54,29 @@ class Parts:
         offsets: OffsetThread,
         letters: DeadLetters,
         *,
+        beats: Beats,
         wake: Callable[[], None] | None,
     ) -> None:
-        """*wake* is called from the watcher's thread when there is news; None for no watcher."""
+        """Make every part.
+
+        Args:
+            config: What the agent is to do.
+            journal: Where the parts say what happens.
+            offsets: The open offset store.
+            letters: The open dead letters.
+            beats: Hears each loop go round.
+            wake: Called from the watcher's thread when there is news; None for no watcher.
+        """
         self.config = config
         self.offsets = offsets
         self.letters = letters
         self.health = Health(wall_clock_ms, journal.say)
         self.guard = MatchGuard()
-        self.committer = Committer(offsets, journal, wall_clock_ms)
+        self.committer = Committer(
+            offsets, journal, wall_clock_ms, beat=beats.of("committer"), beat_seconds=beats.every_seconds
+        )
         self.output = self._make_output()
-        self.sender = self._make_sender(journal)
+        self.sender = self._make_sender(journal, beats)
         self.tailer = Tailer(
             self.sender, self.committer, self.guard, journal, Clock(wall_clock_ms, time.monotonic),
             budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
@@ -76,7 +89,7 @@ class Parts:
         self.following = Following(
             self.tailer, self.census, self.watcher, journal,
             scan_seconds=config.limits.scan_seconds, flush_seconds=config.endpoint.flush_interval_seconds,
-            poll_seconds=poll_seconds(config),
+            poll_seconds=poll_seconds(config), beat=beats.of("following"), beat_seconds=beats.every_seconds,
         )  # fmt: skip
 
     def _make_output(self) -> HttpOutput:
@@ -92,7 +105,7 @@ class Parts:
             unread=self._unread_by_source,
         )
 
-    def _make_sender(self, journal: Journal) -> Sender:
+    def _make_sender(self, journal: Journal, beats: Beats) -> Sender:
         endpoint = self.config.endpoint
         return Sender(
             self.output,
@@ -105,6 +118,8 @@ class Parts:
             retry_initial_seconds=endpoint.retry.initial_seconds,
             retry_max_seconds=endpoint.retry.max_seconds,
             record_budget=self.guard.record_budget,
+            beat=beats.of("sender"),
+            beat_seconds=beats.every_seconds,
         )
 
     def _unread_by_source(self) -> dict[str, int]:

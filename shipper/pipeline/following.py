@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from typing import Final
 
 from shipper.adapters.files import inode_of
@@ -20,6 +22,7 @@ SCAN_SHARE: Final = 10
 GATHER_SHARE: Final = 0.1
 LONGEST_GATHER_SECONDS: Final = 0.1
 MOST_STRANGERS: Final = 10_000
+LONGEST_REST_SECONDS: Final = 60.0
 NOBODY: Final = FileKey(0, 0)
 
 
@@ -28,6 +31,7 @@ class Following:
 
     Attributes:
         stopping: Set to end `run`'s reading; what was read goes on its way.
+        scanned: Set when the first scan is done.
     """
 
     def __init__(
@@ -40,6 +44,8 @@ class Following:
         scan_seconds: float,
         flush_seconds: float,
         poll_seconds: float | None = None,
+        beat: Callable[[], None] = lambda: None,
+        beat_seconds: float = math.inf,
     ) -> None:
         """Prepare to follow.
 
@@ -52,6 +58,8 @@ class Following:
             flush_seconds: How long a batch waits to grow. A tenth of it, at most, news is gathered before it is
                 looked at: line after line of a slow file would cost a read each.
             poll_seconds: Never longer between scans than this, whatever events say; None where no source asks for it.
+            beat: Called with each turn of the loop.
+            beat_seconds: The longest rest between two turns, also where there is nothing to do.
         """
         self._gather_seconds = min(flush_seconds * GATHER_SHARE, LONGEST_GATHER_SECONDS)
         self._tailer = tailer
@@ -70,6 +78,9 @@ class Following:
         self._strangers: set[str] = set()
         self._unknown: set[str] = set()
         self.stopping = False
+        self.scanned = asyncio.Event()
+        self._beat = beat
+        self._beat_seconds = beat_seconds
 
     def scan_soon(self) -> None:
         """Scan with the next turn of the loop."""
@@ -83,8 +94,10 @@ class Following:
         tailer = self._tailer
         while not self.stopping:
             tailer.wake.clear()
+            self._beat()
             self._hear()
             await self._maybe_scan()
+            self.scanned.set()
             tailer.release_delayed()
             tailer.close_quiet()
             if tailer.can_turn:
@@ -93,7 +106,9 @@ class Following:
             idle = not tailer.has_unread
             if await self._rest() and idle:
                 await asyncio.sleep(self._gather_seconds)
-        await asyncio.Event().wait()  # until cancelled: what was read is still being delivered
+        while True:  # until cancelled: what was read is still being delivered
+            self._beat()
+            await asyncio.sleep(min(self._beat_seconds, LONGEST_REST_SECONDS))
 
     async def read_to_end(self) -> None:
         """Read every file to its end, once, and close what is open there."""
@@ -182,7 +197,7 @@ class Following:
         times = [self._next_scan, *self._tailer.next_times()]
         if self._wanted or self._tailer.suspects:
             times.append(self._scanned_at + max(QUICKEST_SCAN_SECONDS, self._took * SCAN_SHARE))
-        return await self._wait(max(min(times) - time.monotonic(), 0.0))
+        return await self._wait(min(max(min(times) - time.monotonic(), 0.0), self._beat_seconds))
 
     async def _wait(self, seconds: float) -> bool:
         try:
