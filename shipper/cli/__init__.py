@@ -14,6 +14,7 @@ from shipper.errors import ConfigError, ShipperError
 
 # Loaded when asked for: `shipper run` should not pay for what `shipper endpoint` needs.
 _COMMANDS: Final = {
+    "init": "look at this host's logs, ask, and write agent.yaml",
     "run": "follow the configured files and deliver them",
     "check": "validate the configuration, the paths and the endpoint",
     "doctor": "look for what keeps logs from being shipped, and how to mend it",
@@ -23,6 +24,9 @@ _COMMANDS: Final = {
     "schema": "print the JSON Schema of agent.yaml",
     "formats": "list the presets, or show one",
     "endpoint": "serve the local ingest endpoint",
+    "status": "show sources, files, lag, rates, the endpoint, once",
+    "top": "the same, live",
+    "tap": "show events as they leave",
     "state": "look at and mend the offset store",
     "verify": "recount the files against the ledger",
     "dlq": "look at, send again or drop rejected events",
