@@ -29,6 +29,7 @@ from shipper.errors import ShipperError, StateError, StateLocked, UsageError
 SOCKET: Final = "control.sock"
 _MAX_REQUEST_BYTES: Final = 4 << 20
 _READ_BYTES: Final = 1 << 16
+_OK: Final = b'{"ok":true,"result":'  # what an answer begins with that is no refusal
 
 Handler = Callable[[dict[str, object]], Awaitable[object]]
 Stream = Callable[[dict[str, object]], AsyncGenerator[bytes, None]]
@@ -139,7 +140,7 @@ class ControlServer:
         try:
             async with aclosing(values):
                 async for value in values:
-                    writer.write(b'{"ok":true,"result":' + value + b"}\n")
+                    writer.write(_OK + value + b"}\n")
                     await writer.drain()
         except ConnectionError:
             return
@@ -153,7 +154,7 @@ class ControlServer:
         if asked is None or handler is None:
             return _refusal("not a request that this agent knows", 2)
         try:
-            return {"ok": True, "result": await handler(asked.args)}
+            return {"ok": True, "result": await handler(asked.args)}  # begins as _OK does
         except Exception as error:  # noqa: BLE001 -- the outermost frame of a connection; the agent stops on it
             return self._refused(error)
 
@@ -186,16 +187,18 @@ def ask(state_dir: Path, command: str, args: Mapping[str, object], timeout: floa
         NoAgent: Nobody listens, or no answer came in time.
         ShipperError: The agent's own, as the class that has its exit code.
     """
-    with closing(follow(state_dir, command, args, timeout)) as answers:
-        for result in answers:
-            return result
+    with closing(follow(state_dir, command, args, timeout)) as results:
+        for result in results:
+            return json.loads(result)
     raise NoAgent(f"{state_dir / SOCKET}: the agent hung up before it answered")
 
 
 def follow(
     state_dir: Path, command: str, args: Mapping[str, object], timeout: float = 30.0
-) -> Generator[object, None, None]:
-    """Yield the results of the stream *command* until the agent ends it; closing the generator hangs up.
+) -> Generator[bytes, None, None]:
+    """Yield the results of the stream *command*, as they were encoded, until the agent ends it.
+
+    Closing the generator hangs up.
 
     Raises:
         NoAgent: Nobody listens, or *timeout* seconds passed without a word.
@@ -206,17 +209,17 @@ def follow(
             connection.settimeout(timeout)
             connection.connect(address)
             connection.sendall(_line({"command": command, "args": dict(args)}))
-            for answer in _answers(connection):
-                if not answer.get("ok"):
-                    raise _error_of(answer)
-                yield answer.get("result")
+            for line in _lines(connection):
+                if not line.startswith(_OK):
+                    raise _error_of(json.loads(line))
+                yield line[len(_OK) : -1]
     except TimeoutError as error:
         raise NoAgent(f"{state_dir / SOCKET}: no answer within {timeout:g} seconds") from error
     except OSError as error:
         raise NoAgent(f"{state_dir / SOCKET}: {error.strerror or error}") from error
 
 
-def _answers(connection: socket.socket) -> Iterator[dict[str, object]]:
+def _lines(connection: socket.socket) -> Iterator[bytes]:
     received = bytearray()
     while piece := connection.recv(_READ_BYTES):
         received += piece
@@ -224,9 +227,7 @@ def _answers(connection: socket.socket) -> Iterator[dict[str, object]]:
             continue
         *lines, rest = bytes(received).split(b"\n")
         received = bytearray(rest)
-        for line in lines:
-            answer = json.loads(line)
-            yield answer if isinstance(answer, dict) else {}
+        yield from lines
 
 
 def _error_of(answer: Mapping[str, object]) -> ShipperError:

@@ -24,6 +24,7 @@ from shipper.errors import StateDamaged, StateError
 from shipper.pipeline.assembly import Parts, wall_clock_ms
 from shipper.pipeline.embedded import EmbeddedEndpoint
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.monitoring import Monitoring
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.service import Service
 from shipper.pipeline.state_commands import StateCommands, open_state
@@ -103,8 +104,13 @@ class Agent:
         self._tasks.spawn("committer", parts.committer.run())
         self._tasks.spawn("backup", self._back_up())
         if following:
-            self._control = ControlServer(config.state_dir, self._handlers())
+            monitoring = Monitoring(parts, journal)
+            self._closing.push_async_callback(monitoring.stop)
+            handlers = self._handlers() | monitoring.handlers()
+            self._control = ControlServer(config.state_dir, handlers, monitoring.streams())
             await self._control.start()
+            for name, task in monitoring.tasks().items():
+                self._tasks.spawn(name, task)
             self._tasks.spawn("control", self._control.failed())
             self._tasks.spawn("following", parts.following.run())
             self._tasks.spawn("ready", self._say_ready(), may_end=True)

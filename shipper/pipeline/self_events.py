@@ -87,7 +87,7 @@ def _of_source(source: SourceStatus, base: SelfEvent) -> SelfEvent:
     return {
         **base,
         "content": f"source {source.name}: {counts.get('acked', 0):,} of {counts.get('read', 0):,} records "
-        f"acknowledged since the start, {source.lag_bytes:,} bytes behind, {source.files_followed} files",
+        f"acknowledged since the start, {source.lag_bytes:,} bytes behind, files: {source.files_followed}",
         "severity": "warn" if source.problems else "info",
         "shipper.source": source.name,
         "shipper.files": source.files_followed,

@@ -205,13 +205,13 @@ def streaming(state_dir: Path, streams: dict[str, Stream], client: Callable[[], 
 
 def test_a_stream_arrives_whole_and_in_order(tmp_path: Path) -> None:
     def client() -> list[object]:
-        return list(follow(tmp_path, "five", {"of": "grüße"}))
+        return [json.loads(result) for result in follow(tmp_path, "five", {"of": "grüße"})]
 
     assert streaming(tmp_path, {"five": five}, client) == [{"number": n, "of": "grüße"} for n in range(5)]
 
 
 def test_a_stream_ends_in_the_agent_when_the_client_leaves(tmp_path: Path) -> None:
-    async def scenario() -> list[object]:
+    async def scenario() -> list[bytes]:
         ended = asyncio.Event()
 
         async def endless(_: dict[str, object]) -> AsyncGenerator[bytes, None]:
@@ -229,7 +229,7 @@ def test_a_stream_ends_in_the_agent_when_the_client_leaves(tmp_path: Path) -> No
         await server.stop()
         return some
 
-    assert asyncio.run(scenario()) == [1, 1, 1]
+    assert asyncio.run(scenario()) == [b"1", b"1", b"1"]
 
 
 def test_a_client_that_does_not_read_holds_up_its_own_stream_only(tmp_path: Path) -> None:
@@ -272,10 +272,10 @@ def test_an_error_in_a_stream_is_its_last_word(
         yield b"1"
         raise error
 
-    def client() -> list[object]:
-        got: list[object] = []
+    def client() -> list[bytes]:
+        got: list[bytes] = []
         with pytest.raises(kind, match=message):
             got.extend(follow(tmp_path, "breaking", {}))
         return got
 
-    assert streaming(tmp_path, {"breaking": breaking}, client) == [1]
+    assert streaming(tmp_path, {"breaking": breaking}, client) == [b"1"]
