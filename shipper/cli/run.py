@@ -21,6 +21,7 @@ from shipper.pipeline.agent import Agent
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.totals import Totals, table
+from shipper.service_notify import Notifier
 
 
 @click.command()
@@ -40,7 +41,7 @@ def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json
     patience = _seconds(give_up_after)
     config = load(find(config_path), os.environ)
     progress = Progress(sys.stderr)
-    agent = Agent(config, Journal(progress.write_line))
+    agent = Agent(config, Journal(progress.write_line), notifier=Notifier.from_environment(os.environ))
     with _event_loop() as runner:
         if once:
             totals = runner.run(agent.run_once(patience))

@@ -29,6 +29,7 @@ from shipper.endpoint.saying import say
 from shipper.endpoint.server import EndpointServer
 from shipper.endpoint.store import Outline, Store
 from shipper.errors import StateError
+from shipper.service_notify import Notifier
 
 _SPARE_DESCRIPTORS: Final = 200  # for the store, the forwarder and Python itself
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -75,6 +76,7 @@ def run(plan: Plan) -> None:
 
 async def _serve(plan: Plan, sockets: list[socket.socket], most_connections: int) -> None:
     stop = asyncio.Event()
+    notifier = Notifier.from_environment(os.environ)
     _stop_on_signals(stop)
     if plan.until_stdin_closes:
         _stop_when_stdin_closes(stop)
@@ -93,9 +95,11 @@ async def _serve(plan: Plan, sockets: list[socket.socket], most_connections: int
         server = EndpointServer(store, settings, now_ms, numbers)
         await server.start(sockets)
         _say_ready(plan.host, sockets)
+        notifier.ready(f"port {sockets[0].getsockname()[1]}")
         try:
-            await _until(stop, server.fault, forwarder)
+            await _until(stop, server.fault, forwarder, notifier)
         finally:
+            notifier.stopping()
             await server.stop()
     finally:
         await store.close()
@@ -107,9 +111,13 @@ def _forwarder(plan: Plan, store: Store) -> Forwarder | None:
     return Forwarder(store.backlog(), plan.forward_url, plan.read_token, ca_file=plan.ca_file)
 
 
-async def _until(stop: asyncio.Event, fault: asyncio.Future[object], forwarder: Forwarder | None) -> None:
+async def _until(
+    stop: asyncio.Event, fault: asyncio.Future[object], forwarder: Forwarder | None, notifier: Notifier
+) -> None:
     """Wait for *stop*; raise what made a part end before."""
     waiting: set[asyncio.Future[object]] = {asyncio.ensure_future(stop.wait()), fault}
+    if notifier.watchdog_seconds is not None:
+        waiting.add(asyncio.ensure_future(_feed(notifier, notifier.watchdog_seconds / 2)))
     if forwarder is not None:
         waiting.add(asyncio.ensure_future(forwarder.run()))
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -118,6 +126,13 @@ async def _until(stop: asyncio.Event, fault: asyncio.Future[object], forwarder: 
     for outcome in await asyncio.gather(*waiting, return_exceptions=True):
         if isinstance(outcome, BaseException) and not isinstance(outcome, asyncio.CancelledError):
             raise outcome
+
+
+async def _feed(notifier: Notifier, seconds: float) -> None:
+    """Tell the service manager's watchdog that this loop goes round; what fails by itself is seen in `_until`."""
+    while True:
+        notifier.alive()
+        await asyncio.sleep(seconds)
 
 
 def _say_ready(host: str, sockets: list[socket.socket]) -> None:

@@ -29,6 +29,7 @@ from shipper.pipeline.progress import Progress
 from shipper.pipeline.service import Service
 from shipper.pipeline.state_commands import StateCommands, open_state
 from shipper.pipeline.state_replay import Replayer
+from shipper.pipeline.status_line import Figures, StatusLine
 from shipper.pipeline.supervise import Beats, Supervisor
 from shipper.pipeline.totals import Totals, total
 from shipper.service_notify import Notifier
@@ -66,6 +67,7 @@ class Agent:
         self._hurry = asyncio.Event()
         self._closing = contextlib.AsyncExitStack()
         self._control: ControlServer | None = None
+        self._status_line = StatusLine()
         self._backed_up = 0
 
     # -- starting ----------------------------------------------------------------------------------
@@ -82,7 +84,7 @@ class Agent:
         self._tasks = Supervisor(journal.say)
         self._closing.push_async_callback(self._tasks.end)
         self._beats = Beats(time.monotonic, self._notifier.watchdog_seconds)
-        self._service = Service(self._notifier, status=self._status_line, ails=self._ails, say=journal.say)
+        self._service = Service(self._notifier, status=self._status_text, ails=self._ails, say=journal.say)
         if following:
             self._tasks.spawn("service", self._service.run())
         offsets, letters = await open_state(
@@ -279,8 +281,15 @@ class Agent:
             progress.update(self.totals(), self.parts.tailer.lag_bytes, waiting, time.monotonic())
             await asyncio.sleep(1.0)
 
-    def _status_line(self) -> str:
-        return ""
+    def _status_text(self) -> str:
+        if not hasattr(self, "parts"):
+            return "starting"
+        parts, endpoint = self.parts, self.parts.sender.health
+        waits = endpoint.state not in ("answering", "unknown") and endpoint.message
+        state = f"{endpoint.state} ({endpoint.message})" if waits else endpoint.state
+        files, counters, lag = len(parts.tailer.followed), parts.tailer.counters, parts.tailer.lag_bytes
+        figures = Figures(time.monotonic(), files, counters["read"], lag, state, parts.health.view())
+        return self._status_line.text(figures)
 
     def _ails(self) -> list[str]:
         """Return why the watchdog must not be fed, if it must not."""

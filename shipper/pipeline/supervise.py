@@ -91,7 +91,7 @@ class Beats:
 
     def __init__(self, monotonic: Callable[[], float], watchdog_seconds: float | None = None) -> None:
         """Four beats at least in the time after which the watchdog bites."""
-        self.every_seconds = min(LONGEST_BEAT_SECONDS, (watchdog_seconds or LONGEST_BEAT_SECONDS) / 4)
+        self.every_seconds = min(LONGEST_BEAT_SECONDS, (watchdog_seconds or 60.0) / 4)
         self.patience_seconds = 4 * self.every_seconds if watchdog_seconds is None else watchdog_seconds / 2
         self._monotonic = monotonic
         self._last: dict[str, float] = {}
