@@ -1,0 +1,67 @@
+"""Which files are held open: those that were read last.
+
+A descriptor keeps a file's bytes within reach whatever becomes of its name, so
+one is only given up where nothing is lost by it: the file stands under its
+own name and all that was read of it is safe. Where the process may hold no
+more at all, one with bytes on their way is given up too, the longest unread
+first: it is found again by its name, and its bytes by what stood before them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from shipper.core.model import FileKey
+from shipper.pipeline.contents import open_content
+from shipper.pipeline.followed import Followed
+
+LOOKED_AT: Final = 8
+"""Files that are looked at for each one that is opened: what is opened one by one is closed so too."""
+
+
+class Descriptors:
+    """Owned by the tailer."""
+
+    def __init__(self, wanted: int, most: int) -> None:
+        """Hold about *wanted* open, and never more than *most* of those that have a name."""
+        self._wanted = min(wanted, most)
+        self._most = most
+        self._held: OrderedDict[FileKey, Followed] = OrderedDict()
+
+    def hold(self, followed: Followed) -> None:
+        """Open *followed* where it is not, and count it as read last.
+
+        Raises:
+            SourceError: It cannot be opened.
+        """
+        if followed.file is None:
+            self.close_idle(LOOKED_AT)
+            followed.file = open_content(followed.state, followed.path, followed.device, followed.inode)
+        self._held[followed.key] = followed
+        self._held.move_to_end(followed.key)
+
+    def drop(self, followed: Followed) -> None:
+        """Close *followed*."""
+        self._held.pop(followed.key, None)
+        if followed.file is not None:
+            followed.file.close()
+            followed.file = None
+
+    def close_idle(self, looked_at: int | None = None) -> None:
+        """Of more files than wanted, close those that need not be open; look at *looked_at* of them, else at each."""
+        if len(self._held) < self._wanted:
+            return
+        candidates = [key for key, _ in zip(self._held, range(looked_at or len(self._held)), strict=False)]
+        for key in candidates:
+            idle = self._held[key]
+            if idle.file is None or (idle.live and idle.ahead is None and (idle.finished or self._crowded)):
+                self.drop(idle)
+            else:
+                self._held.move_to_end(key)  # looked at again when the others were
+            if len(self._held) < self._wanted:
+                return
+
+    @property
+    def _crowded(self) -> bool:
+        return len(self._held) >= self._most
