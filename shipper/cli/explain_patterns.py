@@ -9,12 +9,21 @@ from shipper.core.converter import MatchBudget, MatchTimeout
 
 _QUANTIFIER: Final = re.compile(r"(?:[*+?]|\{\d*,?\d*\})[?+]?")
 
+_SHOWN: Final = 80
+
 
 class Failure(NamedTuple):
-    """Where a pattern stopped: *column* characters matched, and *at* is the piece that did not; empty if unknown."""
+    """Where a pattern stopped.
+
+    Attributes:
+        column: So many characters matched.
+        at: The piece that did not; empty if unknown.
+        share: Of the pattern's pieces that did.
+    """
 
     column: int
     at: str
+    share: float
 
 
 def failure(pattern: str, text: str, budget: MatchBudget) -> Failure | None:
@@ -35,7 +44,18 @@ def failure(pattern: str, text: str, budget: MatchBudget) -> Failure | None:
                 high = middle - 1
             else:
                 low, column = middle, match.end()
-        return Failure(column, pieces[low] if pieces else "")
+        return Failure(column, pieces[low] if pieces else "", low / max(len(pieces), 1))
+
+
+def in_words(failed: Failure) -> str:
+    """Return where a pattern stopped, in words."""
+    at = f" and not at {short(failed.at)}" if failed.at else ""
+    return f"matched up to column {failed.column}{at}"
+
+
+def short(pattern: str) -> str:
+    """Return *pattern*, cut where it is long."""
+    return pattern if len(pattern) <= _SHOWN else pattern[: _SHOWN - 3] + "..."
 
 
 def atoms(pattern: str) -> list[str]:

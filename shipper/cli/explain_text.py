@@ -15,8 +15,8 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from shipper.cli.explain_candidates import candidates_tried
-from shipper.cli.explain_patterns import failure
+from shipper.cli.explain_candidates import Tried
+from shipper.cli.explain_patterns import failure, in_words, short
 from shipper.cli.explain_records import Record, text_of
 from shipper.config import Config, Source
 from shipper.config.mask_presets import mask_rules
@@ -26,16 +26,16 @@ from shipper.core.extract import Parsed
 from shipper.core.masks import compile_masks
 from shipper.core.records import RecordSplitter
 from shipper.core.reference import CONTAINERS
-from shipper.core.rule import Rule
+from shipper.core.rule import RecordFormat, Rule
 from shipper.core.stamp_formats import ALL, compile_format
 from shipper.core.timestamps import StampReader, utc_text
 from shipper.pipeline.guard import MatchGuard
 
 _DAY_MS: Final = 86_400_000
-_SHOWN: Final = 80
 _COLOURS: Final = {"emergency": "red", "alert": "red", "critical": "red", "severe": "red", "error": "red",
                    "warn": "yellow"}  # fmt: skip
 _encode: Final = msgspec.json.Encoder().encode
+_OF_KEYS: Final = {RecordFormat.JSON, RecordFormat.LOGFMT, RecordFormat.W3C, *CONTAINERS}
 Fact = tuple[str, str]
 
 
@@ -56,6 +56,7 @@ class Writer:
         self._out, self._config, self._source, self._guard = out, config, source, guard
         self._oldest_ms = now_ms - _DAY_MS
         self._compiled: dict[int, tuple[EventRules, RecordSplitter]] = {}
+        self._tried: Tried | None = None
         self._judged = 0  # the chunk whose candidates stand above
         self._counts: Counter[str] = Counter()
         self._severities: Counter[str] = Counter()
@@ -88,13 +89,16 @@ class Writer:
         yield "layout", f"{name}: {done.evidence}" if done.evidence else name
         if done.evidence and self._candidates and id(done) != self._judged:
             self._judged = id(done)
-            yield "tried", candidates_tried(self._candidates, record)
+            self._tried = Tried(self._candidates, record)
+            yield "tried", self._tried.in_words
         try:
             with self._guard.record_budget():
                 parsed = rules.columns.read(text, done.carry.header) if rules.columns else rules.extract(text)
         except MatchTimeout:
             parsed = Parsed(None, None, {}, False)
         yield from self._patterns(rule, text)
+        if self._tried is not None:
+            yield from self._tried.others(rule, text, self._guard.record_budget)
         yield "time", self._time(record, rule, parsed)
         yield "severity", self._severity(record, rules, rule, parsed, text)
         yield from self._filters(rule, text)
@@ -118,8 +122,7 @@ class Writer:
             if failed is None:
                 yield "pattern", f"{number} of {len(rule.patterns)} matches"
                 return
-            at = f" and not at {_short(failed.at)}" if failed.at else ""
-            yield "pattern", f"{number} of {len(rule.patterns)}: matched up to column {failed.column}{at}"
+            yield "pattern", f"{number} of {len(rule.patterns)}: {in_words(failed)}"
 
     def _time(self, record: Record, rule: Rule, parsed: Parsed) -> str:
         event = record.plain
@@ -154,21 +157,22 @@ class Writer:
         severity = str(record.plain["severity"])
         for pattern, meaning in rules.content_levels:
             if meaning == severity and pattern.search(text):
-                return f"{severity}: rule on the content {_short(pattern.pattern)}"
+                return f"{severity}: rule on the content {short(pattern.pattern)}"
         if parsed.level is None:
             return f"{severity}: no level in the record, the default"
-        word = self._masked(str(parsed.level))
-        if rules.level(parsed.level)[0] == rule.severity.default != word.strip().lower():
-            return f"{severity}: {word!r} (unknown words get the default)"
-        return f"{severity}: from {word!r}"
+        what = "key" if rule.format in _OF_KEYS else "group"
+        word = f"{self._masked(str(parsed.level))!r} in the {what} {parsed.level_name}"
+        if rules.level(parsed.level)[0] == rule.severity.default != str(parsed.level).strip().lower():
+            return f"{severity}: {word} (unknown words get the default)"
+        return f"{severity}: from {word}"
 
     def _filters(self, rule: Rule, text: str) -> Iterator[Fact]:
         kept = next((pattern for pattern in rule.keep if re.search(pattern, text)), None)
         if rule.keep:
-            yield "keep", f"by {_short(kept)}" if kept else "left out: no pattern of keep is found"
+            yield "keep", f"by {short(kept)}" if kept else "left out: no pattern of keep is found"
         dropped = next((pattern for pattern in rule.drop if re.search(pattern, text)), None)
         if dropped is not None:
-            yield "drop", f"left out by {_short(dropped)}"
+            yield "drop", f"left out by {short(dropped)}"
 
     def _masks(self, text: str) -> Iterator[Fact]:
         hits = []
@@ -176,7 +180,7 @@ class Writer:
             run = compile_masks(tuple(mask_rules(mask)))
             masked = run(text) if run is not None else text
             if masked != text:
-                hits.append(mask.preset or f"pattern {_short(mask.pattern or '')}")
+                hits.append(mask.preset or f"pattern {short(mask.pattern or '')}")
             text = masked
         if hits:
             yield "masks", ", ".join(hits)
@@ -214,9 +218,9 @@ def _framing(rule: Rule, splitter: RecordSplitter, text: str, record: Record) ->
     border = rule.multiline
     lines = text.split("\n")
     if border.continue_ is not None:
-        below = f"they match continue {_short(border.continue_)}"
+        below = f"they match continue {short(border.continue_)}"
     else:
-        below = f"they do not match start {_short(border.start)}" if border.start else "no pattern matches them"
+        below = f"they do not match start {short(border.start)}" if border.start else "no pattern matches them"
     begins = splitter.is_start(lines[0], None)
     first = "its first line begins a record" if begins else "what comes first, or goes on past a limit, is a record"
     return first if len(lines) == 1 else f"{first}; {len(lines) - 1} more lines go on with it: {below}"
@@ -226,7 +230,3 @@ def _failed(rule: Rule, reader: StampReader) -> str:
     formats = rule.stamp.formats or ALL
     before = formats[: formats.index(reader.last_format)] if reader.last_format in formats else ()
     return f"; not as {', '.join(before)}" if before else ""
-
-
-def _short(pattern: str) -> str:
-    return pattern if len(pattern) <= _SHOWN else pattern[: _SHOWN - 3] + "..."

@@ -43,12 +43,15 @@ class Parsed(NamedTuple):
         level: The level as it was written.
         attributes: The other keys, flat, with their own names.
         fits: Whether the rule's format was found in the text.
+        stamp_name, level_name: The group or key that the time and the level were taken from; empty for none.
     """
 
     stamp: str | int | float | None
     level: str | int | None
     attributes: Attributes
     fits: bool = True
+    stamp_name: str = ""
+    level_name: str = ""
 
 
 UNPARSED: Final = Parsed(None, None, {}, False)
@@ -90,12 +93,15 @@ class PatternExtract:
             match = pattern.match(text)
             if match is not None:
                 groups = match.groupdict()
-                level = next((groups[g] for g in self.level_groups if groups.get(g)), None)
+                level_name = next((group for group in self.level_groups if groups.get(group)), "")
+                stamp = groups.get(self.stamp_group) or None
                 names = self.names
                 return Parsed(
-                    groups.get(self.stamp_group) or None,
-                    level,
+                    stamp,
+                    groups[level_name] if level_name else None,
                     {names[group]: value for group, value in groups.items() if value and group in names},
+                    stamp_name=self.stamp_group if stamp else "",
+                    level_name=level_name,
                 )
         return UNPARSED
 
@@ -146,7 +152,7 @@ class KeyChoice:
             parsed = self.logfmt(text)
         else:
             return Parsed(None, None, {})
-        return parsed._replace(stamp=None, fits=True)
+        return parsed._replace(stamp=None, fits=True, stamp_name="")
 
     @staticmethod
     def _put(flat: Attributes, name: str, value: AttributeValue) -> None:
@@ -176,6 +182,8 @@ class KeyChoice:
             stamp if isinstance(stamp, str | int | float) else None,
             level if isinstance(level, str | int) else None,
             flat,
+            stamp_name=time_key,
+            level_name=level_key,
         )
 
     def ranks(self, name: str) -> tuple[int | None, int | None]:

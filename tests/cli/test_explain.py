@@ -113,6 +113,23 @@ def test_auto_says_what_else_was_tried(tmp_path: Path) -> None:
     assert "tried" not in run("--format", "json", path).stdout
 
 
+def test_of_each_record_the_nearest_other_formats_are_named_and_why_they_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(f"2026-01-31 10:00:0{n},114 INFO  [main] com.example.Boot - started\n" for n in range(4)))
+
+    shown = run(path).stdout
+
+    assert shown.count("  not       logback: fits this record too\n") == 4
+    assert re.search(r"^  not       \w+: matched up to column \d+ and not at ", shown, re.MULTILINE)
+
+
+def test_the_severity_names_the_group_or_key_that_it_comes_from(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_text('{"ts":"2026-01-31T10:00:00Z","log":{"level":"error"}}\n')
+
+    assert "error: from 'error' in the key log.level\n" in run("--format", "json", path).stdout
+
+
 def test_formats_that_failed_before_are_named(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     log.write_text("31.01.2026 10:00:00 go\n")

@@ -13,6 +13,12 @@ from shipper.core.rule import RecordFormat, Rule, SeverityRule, StampRule
 
 
 def parse(text: str, record_format: RecordFormat, *patterns: str, stamp: str = "", severity: str = "") -> Parsed:
+    """Return what is taken out of *text*, without the names of what the time and the level were taken from."""
+    found = named(text, record_format, *patterns, stamp=stamp, severity=severity)
+    return found._replace(stamp_name="", level_name="")
+
+
+def named(text: str, record_format: RecordFormat, *patterns: str, stamp: str = "", severity: str = "") -> Parsed:
     rule = Rule(
         "s", "x", record_format, patterns, stamp=StampRule(field=stamp or None),
         severity=SeverityRule(field=severity or None)
@@ -39,6 +45,26 @@ PATTERNS = (
 )
 def test_groups_of_the_first_pattern_that_matches(text: str, expected: Parsed) -> None:
     assert parse(text, RecordFormat.PATTERN, *PATTERNS) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "record_format", "names"),
+    [
+        ("T INFO c.e - x", RecordFormat.PATTERN, ("timestamp", "severity")),
+        ("<3>", RecordFormat.PATTERN, ("", "level")),
+        ("T  c.e - x", RecordFormat.PATTERN, ("timestamp", "")),
+        ('{"@timestamp":"T","log":{"level":"info"}}', RecordFormat.JSON, ("@timestamp", "log.level")),
+        ('{"msg":"T"}', RecordFormat.JSON, ("", "")),
+        ("ts=T lvl=warn", RecordFormat.LOGFMT, ("ts", "lvl")),
+        ('{"time":"T","level":"info"}', RecordFormat.CRI, ("", "level")),
+    ],
+)
+def test_what_the_time_and_the_level_were_taken_from_is_named(
+    text: str, record_format: RecordFormat, names: tuple[str, str]
+) -> None:
+    found = named(text, record_format, *(PATTERNS if record_format is RecordFormat.PATTERN else ()))
+
+    assert (found.stamp_name, found.level_name) == names
 
 
 def test_other_groups_can_be_named_as_time_and_level() -> None:
@@ -150,4 +176,4 @@ def test_pairs_are_those_of_the_plain_pattern(text: str) -> None:
 
 def test_a_long_word_without_a_pair_costs_no_more_than_its_length() -> None:
     """Tried at each of its letters, a million of them would not end within any deadline of a test run."""
-    assert parse("x" * 1_000_000, RecordFormat.LOGFMT) is UNPARSED
+    assert parse("x" * 1_000_000, RecordFormat.LOGFMT) == UNPARSED
