@@ -3,7 +3,8 @@
 Patterns become walks of the directories below their static part. Nothing is
 opened that could block: FIFOs, sockets and devices are known by stat. Only a
 file that is met for the first time is looked into, for what is binary or
-compressed by content.
+compressed by content. Where rotated files are looked for:
+discovery_siblings.py.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.adapters.discovery_content import look_into
+from shipper.adapters.discovery_content import Look, packing_of
+from shipper.adapters.discovery_siblings import Inode, Place, Siblings
 from shipper.config import Source
 from shipper.core.evidence import Seen
 from shipper.core.patterns import Excludes, PathPattern, compile_patterns
-from shipper.core.rotation_names import COMPRESSED, base_of, live_names
 
 DEEPEST: Final = 64
 
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
-_Met = dict[tuple[int, int], int]
+_Met = dict[Inode, int]
 
 
 class Wanted(NamedTuple):
@@ -34,6 +35,7 @@ class Wanted(NamedTuple):
     Attributes:
         binary: Read even what is binary or compressed by content.
         wide: Its text has NUL bytes (UTF-16, UTF-32).
+        rotated_to: Directories that its files are rotated into.
     """
 
     paths: tuple[str, ...]
@@ -41,6 +43,7 @@ class Wanted(NamedTuple):
     binary: bool = False
     ignore_older_ns: int | None = None
     wide: bool = False
+    rotated_to: tuple[str, ...] = ()
 
 
 def wanted_by(source: Source) -> Wanted:
@@ -52,6 +55,7 @@ def wanted_by(source: Source) -> Wanted:
         source.binary == "always",
         None if older is None else int(older * 1e9),
         source.encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32", "utf16", "utf32")),
+        source.rotated_to,
     )
 
 
@@ -63,12 +67,15 @@ class Scan(msgspec.Struct):
         skipped: Path to reason, for files that match and are not read.
         directories: That hold or could hold matching files: to be watched.
         overlaps: Path to the indexes of all the sources that match it, where there are several.
+        unsettled: A followed file is not where it was, or shorter: compressed files and other directories were looked
+            at too.
     """
 
     seen: list[Seen] = []
     skipped: dict[str, str] = {}
     directories: set[str] = set()
     overlaps: dict[str, list[int]] = {}
+    unsettled: bool = False
 
 
 class Discovery:
@@ -81,26 +88,29 @@ class Discovery:
             for source in wanted
         ]
         self._own = tuple(os.path.realpath(path) for path in own)
-        self._verdicts: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
-        self._looked_at: set[tuple[int, int]] = set()
+        self._look = Look()
+        self._siblings = Siblings(self._look, [path for source in wanted for path in source.rotated_to], self._own)
 
     def scan(
         self,
         followed: Collection[str] = (),
-        inodes: Collection[tuple[int, int]] = (),
+        known: Mapping[Inode, Place] | None = None,
         *,
         now_ns: int = 0,
+        wide: bool = False,
     ) -> Scan:
         """Look at every directory once.
 
         Args:
             followed: Paths of followed files: names beside them that look rotated are seen too.
-            inodes: (device, inode) of followed files: seen under whatever name they have beside the old one.
+            known: Of followed files: seen under whatever name they have beside the old one.
             now_ns: For `ignore_older`.
+            wide: Look for rotated files everywhere, compressed ones too, even if every file is where it was.
         """
         found = Scan([], {}, set(), {})
         met: _Met = {}
-        known = set(inodes)
+        packed: list[Seen] = []
+        known = known or {}
         written = _written_by_us()
         for index, (patterns, excludes, source) in enumerate(self._sources):
             for pattern in patterns:
@@ -108,18 +118,23 @@ class Discovery:
                     key = (entry_stat.st_dev, entry_stat.st_ino)
                     if excludes.match(path) or _is_met(path, key, index, met, found):
                         continue
+                    place = known.get(key)
                     reason = "shipper's own" if key in written else None
-                    reason = reason or self._reason(path, entry_stat, source, known=key in known, now_ns=now_ns)
+                    reason = reason or self._reason(path, entry_stat, source, place, now_ns=now_ns)
+                    file = Seen(path, *key, entry_stat.st_size, entry_stat.st_mtime_ns, index, pattern.text)
                     if reason is not None:
                         found.skipped[path] = reason
+                        if packing := packing_of(reason):
+                            packed.append(msgspec.structs.replace(file, packed=packing))
                         continue
                     met[key] = index
                     found.skipped.pop(path, None)
-                    size, mtime_ns = entry_stat.st_size, entry_stat.st_mtime_ns
-                    found.seen.append(Seen(path, *key, size, mtime_ns, index, pattern.text))
-        self._siblings(followed, known, found, met)
-        self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key in self._looked_at}
-        self._looked_at.clear()
+                    found.seen.append(file)
+        self._siblings.add(found.seen, packed, found.directories, followed, known)
+        found.unsettled = self._siblings.unsettled(found.seen, known)
+        if found.unsettled or wide:
+            self._siblings.add_everywhere(found.seen, packed, found.directories, followed, known)
+        self._look.forget_unmet()
         return found
 
     # -- walking ---------------------------------------------------------------------------------
@@ -159,66 +174,21 @@ class Discovery:
                         found.skipped[path] = os.strerror(error.errno or 0)
             stack += reversed(deeper)
 
-    def _reason(self, path: str, status: os.stat_result, source: Wanted, *, known: bool, now_ns: int) -> str | None:
+    def _reason(
+        self, path: str, status: os.stat_result, source: Wanted, place: Place | None, *, now_ns: int
+    ) -> str | None:
         """Return why a file is not read; None when it is."""
         kind = _kind(status.st_mode)
         if kind is not None:
             return kind
-        if known:
-            return None
+        if place is not None:
+            return None if source.binary else self._siblings.packed_reason(path, status, place)
         real = os.path.realpath(path)
         if any(real == own or real.startswith(own + "/") for own in self._own):
             return "shipper's own"
         if source.ignore_older_ns is not None and now_ns - status.st_mtime_ns > source.ignore_older_ns:
             return "older than ignore_older"
-        return None if source.binary else self._content_reason(path, status, wide=source.wide)
-
-    def _content_reason(self, path: str, status: os.stat_result, *, wide: bool) -> str | None:
-        key, version = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns, int(wide))
-        self._looked_at.add(key)
-        verdict = self._verdicts.get(key)
-        if verdict is None or verdict[0] != version:
-            try:
-                verdict = (version, look_into(path, wide=wide))
-            except OSError as error:  # not remembered: a permission can be granted without a trace in the file
-                return os.strerror(error.errno or 0)
-            self._verdicts[key] = verdict
-        return verdict[1] or None
-
-    def _siblings(self, followed: Collection[str], inodes: set[tuple[int, int]], found: Scan, met: _Met) -> None:
-        """See rotated names beside followed files, and followed inodes under any name."""
-        names: dict[str, set[str]] = {}
-        for path in followed:
-            directory, _, name = path.rpartition("/")
-            names.setdefault(directory or "/", set()).update((name, base_of(name)))
-        known_inodes = {inode for _, inode in inodes}
-        for directory, bases in names.items():
-            try:
-                with os.scandir(directory) as listing:
-                    entries = list(listing)
-            except OSError:
-                continue
-            for entry in entries:
-                related = not bases.isdisjoint(live_names(entry.name))
-                if related or entry.inode() in known_inodes:
-                    self._sibling(entry, inodes, found, met, related=related)
-
-    def _sibling(
-        self, entry: os.DirEntry[str], inodes: set[tuple[int, int]], found: Scan, met: _Met, *, related: bool
-    ) -> None:
-        try:
-            status = entry.stat()
-        except OSError:
-            return
-        key = (status.st_dev, status.st_ino)
-        if key in met or _kind(status.st_mode) or not (related or key in inodes):
-            return
-        if key not in inodes and (
-            entry.name.endswith(COMPRESSED) or self._content_reason(entry.path, status, wide=False)
-        ):
-            return
-        met[key] = -1
-        found.seen.append(Seen(entry.path, *key, status.st_size, status.st_mtime_ns, None))
+        return None if source.binary else self._look.reason(path, status, wide=source.wide)
 
 
 def _own_names_first(entry: os.DirEntry[str]) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 LOOK_BYTES: Final = 4096
@@ -42,3 +43,38 @@ def look_into(path: str, *, wide: bool = False) -> str:
         return ""
     text = head.lstrip(b"\0")  # a hole at the beginning is what a copy-truncate of a non-append writer leaves
     return "binary (NUL bytes)" if text.count(b"\0") * 10 > len(text) else ""
+
+
+_PACKED: Final = re.compile(r"compressed \((gzip|bzip2|xz|zstd)\)")
+
+
+def packing_of(reason: str) -> str:
+    """Return how a file that is left out for *reason* is compressed, if in a way that can be read; else nothing."""
+    found = _PACKED.fullmatch(reason)
+    return found[1] if found else ""
+
+
+class Look:
+    """Looks into files, into each version of one once; used by one scan at a time."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[tuple[int, int], tuple[tuple[int, int, int], str]] = {}
+        self._met: set[tuple[int, int]] = set()
+
+    def reason(self, path: str, status: os.stat_result, *, wide: bool) -> str | None:
+        """Return why the content of *path* is not read; None where it is log text."""
+        key, version = (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns, int(wide))
+        self._met.add(key)
+        verdict = self._verdicts.get(key)
+        if verdict is None or verdict[0] != version:
+            try:
+                verdict = (version, look_into(path, wide=wide))
+            except OSError as error:  # not remembered: a permission can be granted without a trace in the file
+                return os.strerror(error.errno or 0)
+            self._verdicts[key] = verdict
+        return verdict[1] or None
+
+    def forget_unmet(self) -> None:
+        """Forget the files that nobody asked about since the last call."""
+        self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key in self._met}
+        self._met.clear()

@@ -16,10 +16,18 @@ from shipper.core.model import FileKey
 
 
 class LifeState(enum.StrEnum):
-    """Where a file stands in its life."""
+    """Where a file stands in its life.
+
+    FOLLOWING: It is written under a matched name. DRAINING: It was rotated, or has lost its name, and is read to its
+    end. UNPACKING: The same, of a compressed file: offsets are those of its text. SPILLED: Its unread bytes stand in
+    the spill. ORPHAN: Its bytes are gone from where they were; a copy may turn up. DONE: It was read to its end and
+    let go; its copies are known by it.
+    """
 
     FOLLOWING = "following"
     DRAINING = "draining"
+    UNPACKING = "unpacking"
+    SPILLED = "spilled"
     ORPHAN = "orphan"
     DONE = "done"
 
@@ -35,6 +43,7 @@ class Life(msgspec.Struct, kw_only=True):
         carry: JSON of `shipper.core.model.Carry`; empty for a fresh one.
         born_ms, changed_ms: When it was first seen, and when this row last changed.
         counters: The ledger of this life: read, acked, filtered and so on.
+        lineage: The stream that it is a part of: the id of the first file of it that was met; 0 for its own.
     """
 
     file_id: int
@@ -55,6 +64,7 @@ class Life(msgspec.Struct, kw_only=True):
     born_ms: int = 0
     changed_ms: int = 0
     counters: dict[str, int] = {}
+    lineage: int = 0
 
     @property
     def key(self) -> FileKey:
@@ -116,6 +126,7 @@ def to_row(life: Life) -> Row:
         life.born_ms,
         life.changed_ms,
         _encode(life.counters).decode(),
+        life.lineage,
     )
 
 

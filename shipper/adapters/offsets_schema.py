@@ -38,7 +38,8 @@ _VERSION_1: Final = (
     "CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "INSERT INTO marks VALUES ('next_file_id', 1)",
 )
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, SPANS)
+_LINEAGE: Final = ("ALTER TABLE lives ADD COLUMN lineage INTEGER NOT NULL DEFAULT 0",)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_VERSION_1, SPANS, _LINEAGE)
 """Statements that lead from version n to n + 1, at index n; released ones are never changed."""
 
 _DAMAGE_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}

@@ -124,6 +124,7 @@ class _File:
             source,
             paths=tuple(resolve_pattern(text, self.folder, environ) for text in source.paths),
             exclude=tuple(resolve_exclude(text, self.folder, environ) for text in source.exclude),
+            rotated_to=tuple(resolve_pattern(text, self.folder, environ) for text in source.rotated_to),
         )
 
 

@@ -136,6 +136,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         name: Sent as log.source.
         paths: Globs with **, * and {a,b}; relative ones start at the folder of this file.
         exclude: Globs of files to leave alone: a file's name, or its whole path where the glob has a slash.
+        rotated_to: Directories that these files are rotated into, where those stand neither below the files' own nor in
+            paths; globs too. Rotated files are looked for there, nothing else in them is read.
         start_at: For a file met for the first time when the agent starts; a file born later is read whole.
         ignore_older_seconds: Files last modified longer ago are left alone; off by default.
         encoding: auto (byte order mark, else UTF-8) or the name of a Python codec.
@@ -158,6 +160,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: str
     paths: tuple[str, ...]
     exclude: tuple[str, ...] = ()
+    rotated_to: tuple[str, ...] = ()
     start_at: Literal["beginning", "end"] = "beginning"
     ignore_older_seconds: Duration | None = msgspec.field(default=None, name="ignore_older")
     encoding: str = "auto"

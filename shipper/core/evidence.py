@@ -25,6 +25,7 @@ class Known(msgspec.Struct, frozen=True):
         packed: It is a compressed file; offsets are those of its content.
         kept: What is unread of it is in the spill: no file is needed any more.
         done: It was read to its end and let go; kept to know its copies by.
+        lineage: The stream that it is a part of; 0 for its own.
         trail: Where reading stood before, oldest first.
     """
 
@@ -46,6 +47,12 @@ class Known(msgspec.Struct, frozen=True):
     packed: bool = False
     kept: bool = False
     done: bool = False
+    lineage: int = 0
+
+    @property
+    def stream(self) -> int:
+        """The stream that it is a part of."""
+        return self.lineage or self.key.file_id
 
     @property
     def points(self) -> tuple[Point, ...]:

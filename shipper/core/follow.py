@@ -19,7 +19,7 @@ which seen files it needs, `decide` is given them. Rules, and why:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from shipper.core.evidence import Answer, Answers, Decision, Do, Known, Question, Seen
@@ -88,7 +88,28 @@ def decide(
         if decisions[-1].do is Do.GONE:
             orphans.append(gone)
     choosing = _Strangers(Kin(known, seen), orphans, rotated, answers, waited)
-    return in_order(decisions + choosing.decide(strangers))
+    chosen = choosing.decide(strangers)
+    adopted = {d.known.key for d in chosen if d.known is not None}
+    rotated_since = {one.stream for d in chosen if not d.live and (one := d.known or d.follows) is not None}
+    decisions = [after for d in decisions for after in _anew(d, rotated_since)]
+    decisions = [d for d in decisions if d.do is not Do.GONE or d.known is None or d.known.key not in adopted]
+    return in_order(decisions + chosen)
+
+
+def _anew(decision: Decision, rotated_since: Container[int]) -> list[Decision]:
+    """Return what to do instead with a truncated file of which rotated forms have appeared.
+
+    Not open, it may as well be another file that has got its inode: it has a
+    place of its own in the lineage then, behind those that appeared.
+    """
+    known = decision.known
+    if decision.do is not Do.TRUNCATED or known is None or known.open or known.stream not in rotated_since:
+        return [decision]
+    evidence = f"begins anew after the rotated forms of {known.path}: {decision.evidence}"
+    return [
+        Decision(Do.GONE, known, None, decision.evidence, live=False),
+        Decision(Do.START, None, decision.seen, evidence, decision.live, follows=known),
+    ]
 
 
 def _by_inode(known: Sequence[Known]) -> dict[tuple[int, int], Known]:
@@ -139,10 +160,14 @@ def _is_replaced(known: Known, file: Seen, answers: Answers) -> bool:
     """Return whether the inode was used again, for something that *known* cannot go on in."""
     if _is_other_content(known, file):
         return not known.open
-    if not (known.packed or known.kept) or not _must_be_checked(known, file):
+    if known.open or not _must_be_checked(known, file):
         return False
+    if not (known.packed or known.kept) and file.path == known.path:
+        return False  # truncated, as far as one can tell
     answer = answers.get(_question(file, known))
-    return answer is None or not _fits(file, known, answer)
+    if answer is None:
+        return known.packed or known.kept
+    return not _fits(file, known, answer) or (not file.packed and file.size < known.offset)
 
 
 def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:

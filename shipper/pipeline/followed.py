@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from shipper.adapters.files import OpenFile, Turn
+from shipper.adapters.files import Turn
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.converter import Converter
 from shipper.core.detect import Choice
@@ -25,6 +25,7 @@ from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Gu
 from shipper.core.ledger import HOLE, Entry, compact, digest_of, without_delivery
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket, Watermark
+from shipper.pipeline.contents import Content
 from shipper.pipeline.reading import SourceReading
 
 PATTERN_TIMEOUTS_ALLOWED: Final = 3
@@ -52,7 +53,7 @@ class Followed:
         self.head = Head(life.head_length, life.head_digest) if life.head_length else NO_HEAD
         self.born_ms = life.born_ms
         self.counters: Counter[str] = Counter(life.counters)
-        self.file: OpenFile | None = None
+        self.file: Content | None = None
         self.ahead: asyncio.Future[Turn] | None = None
         self.waits_for: set[FileKey] = set()
         self.last_error: str | None = None
@@ -245,6 +246,9 @@ class Followed:
             live=self.live,
             suspect=suspect,
             trail=self.trail.points,
+            packed=self.state is LifeState.UNPACKING,
+            kept=self.state is LifeState.SPILLED,
+            lineage=self.lineage,
         )
 
     # -- the row ---------------------------------------------------------------------------------
@@ -273,6 +277,7 @@ class Followed:
             born_ms=self.born_ms,
             changed_ms=now_ms,
             counters=dict(self.counters),
+            lineage=self.lineage,
         )
 
     def spans(self) -> list[Entry]:

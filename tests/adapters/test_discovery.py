@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from shipper.adapters.discovery import Discovery, Scan, Wanted
+from shipper.adapters.discovery_siblings import Place
 
 TEXT = b"2026-11-23 20:00:00 a line\n"
 
@@ -251,9 +252,9 @@ def test_content_is_looked_at_again_when_the_file_has_changed(tmp_path: Path) ->
 
 def test_a_followed_file_stays_one_whatever_is_written_into_it(tmp_path: Path) -> None:
     log = write(tmp_path / "a.log", b"\0ab\0\0" * 100)
-    inode = (log.stat().st_dev, log.stat().st_ino)
+    known = {(log.stat().st_dev, log.stat().st_ino): Place(str(log))}
 
-    found = Discovery([Wanted((f"{tmp_path}/*.log",))]).scan([str(log)], [inode])
+    found = Discovery([Wanted((f"{tmp_path}/*.log",))]).scan([str(log)], known)
 
     assert names(found, tmp_path) == ["a.log"]
 
@@ -350,7 +351,8 @@ def test_a_followed_inode_is_seen_under_whatever_name_it_has_now(tmp_path: Path)
     status = log.stat()
     log.rename(tmp_path / "archived.data")
 
-    found = Discovery([Wanted((f"{tmp_path}/*.log",))]).scan([str(log)], [(status.st_dev, status.st_ino)])
+    known = {(status.st_dev, status.st_ino): Place(str(log))}
+    found = Discovery([Wanted((f"{tmp_path}/*.log",))]).scan([str(log)], known)
 
     assert [(Path(seen.path).name, seen.inode, seen.source) for seen in found.seen] == [
         ("archived.data", status.st_ino, None)
@@ -361,10 +363,10 @@ def test_a_directory_of_many_followed_files_is_gone_through_once(tmp_path: Path)
     """2,000 followed files in one directory: each name is looked at once, not once for each of the others."""
     logs = [write(tmp_path / f"app-{n}.log") for n in range(2000)]
     discovery = Discovery([Wanted((f"{tmp_path}/*.log",))])
-    inodes = {(log.stat().st_dev, log.stat().st_ino) for log in logs}
+    known = {(log.stat().st_dev, log.stat().st_ino): Place(str(log)) for log in logs}
     started = os.times().user
 
-    found = discovery.scan([str(log) for log in logs], inodes)
+    found = discovery.scan([str(log) for log in logs], known)
 
     assert len(found.seen) == 2000
     assert os.times().user - started < 1.0

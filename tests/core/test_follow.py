@@ -25,6 +25,7 @@ class OnDisk(NamedTuple):
     text: bytes
     mtime: int = 100
     live: bool = True
+    packed: str = ""
 
 
 def known(file: OnDisk, offset: int, *, file_id: int = 1, **changes: object) -> Known:
@@ -44,11 +45,18 @@ def known(file: OnDisk, offset: int, *, file_id: int = 1, **changes: object) -> 
 def scan(
     followed: list[Known], disk: list[OnDisk], waited: dict[str, int] | None = None, *, unreadable: bool = False
 ) -> list[Decision]:
-    seen = [Seen(f.path, 1, f.inode, len(f.text), f.mtime, 0 if f.live else None) for f in disk]
+    seen = [
+        Seen(f.path, 1, f.inode, len(f.text) // (10 if f.packed else 1), f.mtime, 0 if f.live else None, "", f.packed)
+        for f in disk
+    ]
     by_path = {file.path: file.text for file in disk}
 
     def answer(question: Question) -> Answer | None:
         text = by_path[question.path]
+        if question.packed and not unreadable:
+            reached = [point for point in question.points if point[0] <= len(text)]
+            at, length = reached[-1] if reached else (0, 0)
+            return Answer(text[:HEAD_BYTES], text[at - length : at], at)
         begin = max(question.offset - question.guard_length, 0)
         return None if unreadable else Answer(text[:HEAD_BYTES], text[begin : question.offset])
 
@@ -69,9 +77,12 @@ READ = len(OLD) - 200
 # (open, suspect, length, head, guard, name) -> what; "-" stands for any. The first row that fits counts.
 LENGTHS = ("shorter", "same", "longer")
 TABLE: list[tuple[tuple[str, str, str, str, str, str], Do]] = [
+    (("closed", "-", "shorter", "-", "-", "moved"), Do.GONE),
     (("-", "-", "shorter", "-", "-", "-"), Do.TRUNCATED),
     (("open", "trusted", "longer", "-", "-", "same_name"), Do.CONTINUE),
     (("open", "trusted", "longer", "-", "-", "moved"), Do.RENAMED),
+    (("closed", "-", "-", "other_head", "-", "moved"), Do.GONE),  # the inode was used again
+    (("closed", "-", "-", "-", "other_guard", "moved"), Do.GONE),
     (("-", "-", "-", "other_head", "-", "-"), Do.TRUNCATED),
     (("-", "-", "-", "-", "other_guard", "-"), Do.TRUNCATED),
     (("-", "-", "-", "same_head", "same_guard", "same_name"), Do.CONTINUE),
@@ -102,10 +113,10 @@ def test_every_cell_is_decided(cell: tuple[str, str, str, str, str, str]) -> Non
     text = {"shorter": text[:-1], "same": text, "longer": text + b"more\n"}[length]
     path = LOG.path if name == "same_name" else "/log/app.log.1"
 
-    (decision,) = scan([before], [OnDisk(path, 10, bytes(text), 200, live=name == "same_name")])
+    decisions = scan([before], [OnDisk(path, 10, bytes(text), 200, live=name == "same_name")])
 
+    (decision,) = [d for d in decisions if d.known is before]
     assert decision.do is expected(cell)
-    assert decision.known is before
     assert decision.evidence
 
 
@@ -159,7 +170,8 @@ def test_copy_truncate_goes_on_in_the_copy_and_begins_the_file_anew(opened: bool
 
     decisions = scan([known(LOG, READ, open=opened)], [OnDisk(LOG.path, 10, b"new\n", 200), copy])
 
-    assert verdicts(decisions) == [("adopt", 1, copy.path), ("truncated", 1, LOG.path)]
+    anew = ("truncated", 1, LOG.path) if opened else ("start", None, LOG.path)  # closed, it may be another file
+    assert verdicts(decisions) == [("adopt", 1, copy.path), anew]
 
 
 def test_a_copy_that_is_seen_before_the_truncation_waits_and_is_adopted_then() -> None:
@@ -235,7 +247,7 @@ def test_delete_and_recreate_with_the_same_inode_is_a_new_life() -> None:
 def test_an_inode_that_comes_back_under_another_name_is_a_new_life() -> None:
     other = OnDisk("/log/other.log", 10, NEW * 3, 200)
 
-    assert verdicts(scan([known(LOG, READ)], [other])) == [("truncated", 1, other.path)]
+    assert verdicts(scan([known(LOG, READ)], [other])) == [("gone", 1, None), ("start", None, other.path)]
 
 
 def test_rotated_siblings_of_a_sleep_are_finished_oldest_first_then_the_live_file() -> None:
@@ -278,7 +290,7 @@ def test_two_copy_truncates_of_a_sleep_lose_nothing() -> None:
     assert verdicts(decisions) == [
         ("adopt", 1, first_copy.path),
         ("start", None, second_copy.path),
-        ("truncated", 1, LOG.path),
+        ("start", None, LOG.path),
     ]
 
 
@@ -295,6 +307,110 @@ def test_a_file_moved_out_of_its_pattern_is_finished_there() -> None:
     (decision,) = scan([known(LOG, READ, open=True)], [moved])
 
     assert (decision.do, decision.live) == (Do.RENAMED, False)
+
+
+# -- compressed -------------------------------------------------------------------------------------
+
+GZIPPED = OnDisk("/log/app.log.1.gz", 12, OLD, 100, live=False, packed="gzip")
+
+
+@pytest.mark.parametrize("matched", [False, True])
+def test_a_compressed_copy_of_a_file_that_is_gone_is_read_on(matched: bool) -> None:
+    decisions = scan([known(LOG, READ)], [OnDisk(LOG.path, 11, NEW, 200), GZIPPED._replace(live=matched)])
+
+    assert verdicts(decisions) == [("adopt", 1, GZIPPED.path), ("start", None, LOG.path)]
+    assert not decisions[0].live
+
+
+def test_while_the_file_is_still_there_its_compressed_copy_waits_for_ever() -> None:
+    decisions = scan(
+        [known(LOG, READ, open=True)], [OnDisk(LOG.path, 11, NEW, 200), ROTATED, GZIPPED], {GZIPPED.path: 1000}
+    )
+
+    assert ("wait", None, GZIPPED.path) in verdicts(decisions)
+    assert ("renamed", 1, ROTATED.path) in verdicts(decisions)
+
+
+def test_a_descriptor_that_is_ours_is_read_to_its_end_rather_than_the_compressed_copy() -> None:
+    decisions = scan([known(LOG, READ, open=True)], [OnDisk(LOG.path, 11, NEW, 200), GZIPPED])
+
+    assert verdicts(decisions) == [("drain", 1, None), ("wait", None, GZIPPED.path), ("start", None, LOG.path)]
+
+
+def test_a_compressed_file_that_is_not_whole_waits() -> None:
+    assert verdicts(scan([known(LOG, READ)], [GZIPPED], unreadable=True)) == [
+        ("gone", 1, None),
+        ("wait", None, GZIPPED.path),
+    ]
+
+
+def test_a_compressed_file_is_read_for_no_other_reason_than_a_rotation() -> None:
+    other = GZIPPED._replace(text=NEW, mtime=300, live=True)
+
+    assert verdicts(scan([known(LOG, READ, open=True)], [LOG, other])) == [("continue", 1, LOG.path)]
+    seen = [Seen(LOG.path, 1, 10, len(OLD), 100, 0), Seen(other.path, 1, 12, 9, 300, 0, packed="gzip")]
+    assert questions([known(LOG, READ, open=True)], seen) == []
+
+
+def test_a_compressed_copy_that_ends_before_the_read_offset_is_not_shipped_again() -> None:
+    short = GZIPPED._replace(text=OLD[:-150], mtime=300)
+
+    decisions = scan([known(LOG, len(OLD), open=True)], [OnDisk(LOG.path, 10, b"new\n", 200), short])
+
+    assert [v for v in verdicts(decisions) if v[2] == short.path] == [("wait", None, short.path)]
+
+
+def test_rotations_of_a_sleep_are_put_in_order_by_their_names_where_stamps_are_alike() -> None:
+    """Compressors that keep a stamp to the second only say nothing about files of that second."""
+    names = ["app.log.4.gz", "app.log.3.bz2", "app.log.2.gz", "app.log.1"]
+    disk = [
+        OnDisk(f"/log/{name}", 20 + n, NEW[n:], 10**9, live=False, packed="" if name.endswith("1") else "gzip")
+        for n, name in enumerate(names)
+    ]
+    gone = known(LOG, READ, size=READ)
+
+    decisions = scan([gone], [OnDisk(LOG.path, 30, NEW[9:], 10**9), *reversed(disk)])
+
+    assert [path for _, _, path in verdicts(decisions)] == [None, *(file.path for file in disk), LOG.path]
+
+
+def test_what_was_let_go_is_known_by_its_content_when_a_slow_compressor_is_done_with_it() -> None:
+    before = known(LOG._replace(path="/log/app.log.1"), len(OLD), file_id=1, done=True, live=False)
+    second = known(OnDisk(LOG.path, 11, NEW, 200), len(NEW), file_id=2)
+    late = GZIPPED._replace(path="/log/app.log.2.gz", mtime=500)
+
+    decisions = scan([before, second], [OnDisk("/log/app.log.1", 11, NEW, 200, live=False), late])
+
+    assert verdicts(decisions) == [("renamed", 2, "/log/app.log.1"), ("wait", None, late.path)]
+
+
+# -- other directories -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/log/old/app.log.1", "/archive/app.log-20261126", "/archive/app.log.1.gz"])
+def test_a_copy_in_another_directory_is_read_on(path: str) -> None:
+    copy = OnDisk(path, 11, OLD, 150, live=False, packed="gzip" if path.endswith("gz") else "")
+
+    decisions = scan([known(LOG, READ, open=True)], [OnDisk(LOG.path, 10, b"new\n", 200), copy])
+
+    assert ("adopt", 1, path) in verdicts(decisions)
+
+
+def test_a_rotated_name_beside_a_file_of_its_own_is_kin_to_that_one_only() -> None:
+    """Two services with files of one name that begin alike: a copy of the one is no copy of the other."""
+    one = OnDisk("/srv/one/app.log", 10, BANNER + OLD)
+    other = OnDisk("/srv/other/app.log", 11, BANNER + OLD)
+    copy = OnDisk("/srv/other/app.log.1", 12, BANNER + OLD, live=False)
+
+    decisions = scan([known(one, len(one.text) - 50, open=True)], [one._replace(text=b"x"), other, copy])
+
+    assert ("adopt", 1, copy.path) not in verdicts(decisions)
+
+
+def test_an_unrelated_file_that_has_got_a_followed_inode_is_not_read() -> None:
+    unrelated = OnDisk("/log/editor.tmp", 10, NEW * 3, 200, live=False)
+
+    assert verdicts(scan([known(LOG, READ)], [unrelated])) == [("gone", 1, None)]
 
 
 # -- two files that begin alike ------------------------------------------------------------------------

@@ -1,0 +1,172 @@
+"""Where rotated files are looked for: beside the followed ones, and, when one is missing, wherever rotation may put it.
+
+A scan of the second kind is made only when a followed file is not where it
+was: it lists the directories that the patterns reach, those right below the
+followed files (logrotate's `olddir old`), and those that a source names as
+`rotated_to`; and only it looks at compressed files.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from shipper.adapters.discovery_content import Look, packing_of
+from shipper.core.evidence import Seen
+from shipper.core.rotation_names import COMPRESSED, base_of, stems_of, unpacked
+
+MOST_DIRECTORIES: Final = 1000
+
+Inode = tuple[int, int]
+
+
+class Place(NamedTuple):
+    """Where a followed file was.
+
+    Attributes:
+        offset: Up to where it was read; a shorter file was truncated.
+        packed: It is a compressed file, of which the text is read.
+        raw: It is read as it is, even if it is compressed.
+    """
+
+    path: str
+    offset: int = 0
+    packed: bool = False
+    raw: bool = False
+
+
+class Siblings:
+    """Adds to what a scan saw; used by one scan at a time."""
+
+    def __init__(self, look: Look, rotated_to: Sequence[str], own: Sequence[str]) -> None:
+        """*rotated_to* are patterns of directories; below *own* nothing is looked at."""
+        self._look = look
+        self._rotated_to = tuple(rotated_to)
+        self._own = tuple(own)
+        self._held: list[os.DirEntry[str]] = []
+        self._below: list[str] = []
+
+    def add(
+        self,
+        seen: list[Seen],
+        packed: Sequence[Seen],
+        walked: Collection[str],
+        followed: Collection[str],
+        known: Mapping[Inode, Place],
+    ) -> None:
+        """Add rotated names beside *followed* files, and *known* files under any name there, to *seen*."""
+        self._held, self._below = [], []
+        met = {(file.device, file.inode) for file in (*seen, *packed)}
+        numbers = {inode for _, inode in known}
+        for directory, bases in _bases_by_directory(followed).items():
+            for entry in _listing(directory):
+                self._note_directory(entry, walked)
+                related = not bases.isdisjoint(stems_of(entry.name))
+                if entry.inode() in numbers or (related and not entry.name.endswith(COMPRESSED)):
+                    self._add(entry, seen, met, known, related=related, everywhere=False)
+                elif related:
+                    self._held.append(entry)
+        seen += [file for file in packed if (file.device, file.inode) in known]
+
+    def add_everywhere(
+        self,
+        seen: list[Seen],
+        packed: Sequence[Seen],
+        walked: Collection[str],
+        followed: Collection[str],
+        known: Mapping[Inode, Place],
+    ) -> None:
+        """Add what `add` left out: compressed files, and what stands in other directories."""
+        there = {(file.device, file.inode) for file in seen}
+        seen += [file for file in packed if (file.device, file.inode) not in there]
+        met = {(file.device, file.inode) for file in seen}
+        for entry in self._held:
+            self._add(entry, seen, met, known, related=True)
+        bases = {base for names in _bases_by_directory(followed).values() for base in names}
+        beside = {_directory(path) for path in followed}
+        numbers = {inode for _, inode in known}
+        named = {str(path) for text in self._rotated_to for path in Path("/").glob(text.lstrip("/"))}
+        others = {*walked, *self._below, *named} - beside
+        for directory in sorted(others)[:MOST_DIRECTORIES]:
+            for entry in _listing(directory):
+                related = not bases.isdisjoint(stems_of(entry.name) | {entry.name})
+                if related or entry.inode() in numbers:
+                    self._add(entry, seen, met, known, related=related)
+
+    @staticmethod
+    def unsettled(seen: Iterable[Seen], known: Mapping[Inode, Place]) -> bool:
+        """Return whether a known file is not where it was, or shorter than what was read of it."""
+        there = {(file.device, file.inode): file for file in seen}
+        return any(
+            (file := there.get(inode)) is None or file.path != place.path or file.size < place.offset
+            for inode, place in known.items()
+        )
+
+    def packed_reason(self, path: str, status: os.stat_result, place: Place) -> str | None:
+        """Return that a known file is compressed, where it is; its inode may have been used again for that."""
+        if place.raw or (not place.packed and path == place.path and status.st_size >= place.offset):
+            return None
+        reason = self._look.reason(path, status, wide=True)
+        return reason if reason and packing_of(reason) else None
+
+    def _note_directory(self, entry: os.DirEntry[str], walked: Collection[str]) -> None:
+        if len(self._below) < MOST_DIRECTORIES and entry.path not in walked and not entry.is_symlink():
+            try:
+                if entry.is_dir() and not os.path.realpath(entry.path).startswith(self._own or ("\0",)):
+                    self._below.append(entry.path)
+            except OSError:
+                return
+
+    def _add(
+        self,
+        entry: os.DirEntry[str],
+        seen: list[Seen],
+        met: set[Inode],
+        known: Mapping[Inode, Place],
+        *,
+        related: bool,
+        everywhere: bool = True,
+    ) -> None:
+        try:
+            status = entry.stat()
+        except OSError:
+            return
+        key = (status.st_dev, status.st_ino)
+        place = known.get(key)
+        if key in met or not stat.S_ISREG(status.st_mode) or not (related or place):
+            return
+        if place is not None:
+            reason = self.packed_reason(entry.path, status, place)
+        else:
+            reason = self._look.reason(entry.path, status, wide=False)
+        packing = packing_of(reason or "")
+        if reason and not packing:
+            return
+        if packing and place is None and not everywhere:
+            self._held.append(entry)
+            return
+        met.add(key)
+        seen.append(Seen(entry.path, *key, status.st_size, status.st_mtime_ns, None, packed=packing))
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
+
+
+def _bases_by_directory(followed: Iterable[str]) -> dict[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for path in followed:
+        name = path.rpartition("/")[2]
+        names.setdefault(_directory(path), set()).update((name, unpacked(name), base_of(unpacked(name))))
+    return names
+
+
+def _listing(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as listing:
+            return list(listing)
+    except OSError:
+        return []

@@ -1,0 +1,117 @@
+"""Makes the rows of files that are new or begin anew: met for the first time, or truncated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from shipper.adapters.offsets import Life, LifeState
+from shipper.adapters.offsets_thread import OffsetThread
+from shipper.config import Source, fill_path_attributes
+from shipper.core.evidence import Decision, Seen
+from shipper.core.ledger import COPY, SKIPPED
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.succession import lineage_for
+from shipper.pipeline.tailer import Tailer
+
+NO_SOURCE: Final = -1
+
+
+class Births:
+    """Knows which source reads what; used between the tailer's turns only."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        readings: Sequence[SourceReading],
+        tailer: Tailer,
+        offsets: OffsetThread,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """*readings* stand beside *sources*, in the same order."""
+        self._sources = sources
+        self._readings = readings
+        self._by_name = {source.name: index for index, source in enumerate(sources)}
+        self._tailer = tailer
+        self._offsets = offsets
+        self._now_ms = now_ms
+
+    def knows(self, source: str) -> bool:
+        """Return whether there is a source of that name."""
+        return source in self._by_name
+
+    def again(self, life: Life) -> Followed:
+        """Return a file that is followed again, from its row."""
+        return self._followed(life, life.lineage or life.file_id)
+
+    async def first(
+        self, decision: Decision, seen: Seen, fresh: Iterable[Followed], *, first_scan: bool
+    ) -> Followed | None:
+        """Return a file that is met for the first time; None where no source reads it."""
+        index = self._source_of(decision, seen)
+        if index == NO_SOURCE:
+            return None
+        source = self._sources[index]
+        file_id = await self._offsets.run(lambda store: store.next_file_id())
+        at_end = source.start_at == "end" and first_scan and decision.live and decision.follows is None
+        life = Life(
+            file_id=file_id,
+            generation=0,
+            source=source.name,
+            path=seen.path,
+            device=seen.device,
+            inode=seen.inode,
+            offset=seen.size if at_end else decision.begin_at,
+            size=0 if seen.packed else seen.size,
+            mtime_ns=seen.mtime_ns,
+            state=state_for(seen, live=decision.live),
+            born_ms=self._now_ms(),
+            lineage=lineage_for(seen, decision.follows, fresh, file_id),
+        )
+        followed = self._followed(life, life.lineage)
+        followed.pass_over(0, life.offset, SKIPPED if at_end else COPY, life.born_ms)
+        return followed
+
+    def next_generation(self, followed: Followed, seen: Seen, *, live: bool) -> Followed:
+        """Return what stands in the place of *followed*, which was truncated: a generation that begins at 0."""
+        generation = 1 + max(key.generation for key in self._tailer.followed if key.file_id == followed.key.file_id)
+        life = Life(
+            file_id=followed.key.file_id,
+            generation=generation,
+            source=followed.source,
+            path=seen.path,
+            device=seen.device,
+            inode=seen.inode,
+            size=seen.size,
+            mtime_ns=seen.mtime_ns,
+            state=state_for(seen, live=live),
+            born_ms=self._now_ms(),
+            lineage=followed.lineage,
+        )
+        return self._followed(life, followed.lineage)
+
+    def _followed(self, life: Life, lineage: int) -> Followed:
+        index = self._by_name[life.source]
+        return Followed(life, self._readings[index], self._path_attributes(index, life.path), lineage=lineage)
+
+    def _path_attributes(self, index: int, path: str) -> dict[str, str]:
+        source = self._sources[index]
+        for pattern in source.paths if source.path_attributes else ():
+            filled = fill_path_attributes(source, path, pattern)
+            if filled:
+                return filled
+        return {}
+
+    def _source_of(self, decision: Decision, seen: Seen) -> int:
+        """Return the index of the source that reads *seen*; where no pattern says, that of what it was rotated from."""
+        if decision.follows is not None and (seen.source is None or seen.packed):
+            return self._by_name.get(decision.follows.source, NO_SOURCE)
+        return seen.source if seen.source is not None else NO_SOURCE
+
+
+def state_for(seen: Seen, *, live: bool) -> LifeState:
+    """Return the state of a file that stands where *seen* does."""
+    if seen.packed:
+        return LifeState.UNPACKING
+    return LifeState.FOLLOWING if live else LifeState.DRAINING

@@ -1,0 +1,145 @@
+"""When a file is let go: rotated, read, safe and quiet; or gone, and no copy of it has turned up.
+
+A few that were let go are remembered in each lineage: a copy of one that
+appears later (a slow compressor's) is known by them and not read again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from shipper.adapters.offsets import Life, LifeState
+from shipper.core.evidence import Known, Seen
+from shipper.core.identity import Guard, Head
+from shipper.core.model import FileKey
+from shipper.pipeline.committer import Committer
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.tailer import Tailer
+
+QUIET_SCANS_BEFORE_CLOSE: Final = 3
+ORPHAN_MS: Final = 3_600_000
+SCANS_BEFORE_LOST: Final = 2
+REMEMBERED_IN_A_LINEAGE: Final = 3
+REMEMBERED: Final = 20_000
+
+
+class Partings:
+    """Owns what is remembered of files that were let go; used between the tailer's turns only."""
+
+    def __init__(self, tailer: Tailer, committer: Committer, journal: Journal) -> None:
+        """Nothing is remembered yet."""
+        self._tailer = tailer
+        self._committer = committer
+        self._journal = journal
+        self._quiet: dict[FileKey, int] = {}
+        self._orphaned: dict[FileKey, int] = {}
+        self._done: dict[FileKey, Known] = {}
+
+    @property
+    def done(self) -> list[Known]:
+        """Files that were let go, by which their copies are known."""
+        return list(self._done.values())
+
+    def remember(self, life: Life) -> None:
+        """Take up a file that was let go before the last stop."""
+        self._done[life.key] = _known(life)
+
+    def recall(self, key: FileKey) -> None:
+        """Forget that *key* was let go: it is followed again, or its row is."""
+        self._done.pop(key, None)
+
+    def begin(self, followed: Followed) -> None:
+        """Count from now on for how long *followed* has been without a file."""
+        self._quiet[followed.key] = 0
+        self._orphaned[followed.key] = 0
+
+    def found(self, followed: Followed) -> None:
+        """Take back that the rest of *followed* was lost: a copy of it has turned up."""
+        if self._orphaned.pop(followed.key, 0) >= SCANS_BEFORE_LOST:
+            self._count_lost(followed, -max(followed.size - followed.read_offset, 0))
+
+    def close_finished(self, seen: list[Seen], now_ms: int) -> None:
+        """Let go of what is finished; *seen* is what the last scan met."""
+        there = {(file.device, file.inode) for file in seen}
+        let_go = False
+        for followed in list(self._tailer.followed.values()):
+            if followed.at_end and not followed.pending_bytes:
+                followed.settled_ms = now_ms
+            if followed.live or followed.state is LifeState.DONE:
+                continue
+            if followed.state is LifeState.ORPHAN:
+                let_go |= self._forget_orphan(followed, now_ms)
+            elif not followed.finished:
+                self._quiet[followed.key] = 0
+            else:
+                scans = self._quiet[followed.key] = self._quiet.get(followed.key, 0) + 1
+                if scans >= QUIET_SCANS_BEFORE_CLOSE and (followed.device, followed.inode) not in there:
+                    self._let_go(followed, now_ms)
+                    let_go = True
+        if let_go:
+            self._forget_surplus()
+
+    def _forget_orphan(self, followed: Followed, now_ms: int) -> bool:
+        scans = self._orphaned[followed.key] = self._orphaned.get(followed.key, SCANS_BEFORE_LOST) + 1
+        unread = followed.size - followed.read_offset
+        if scans == SCANS_BEFORE_LOST and unread > 0:
+            self._count_lost(followed, unread)
+            self._journal.say(
+                "bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,
+                reason="the file was truncated, deleted or moved away, and there is no copy of it",
+            )  # fmt: skip
+        if followed.watermark.pending:
+            return False
+        since = self._quiet.setdefault(followed.key, 0)
+        if since == 0:
+            self._quiet[followed.key] = now_ms
+        elif now_ms - since > ORPHAN_MS:
+            self._let_go(followed, now_ms)
+            return True
+        return False
+
+    def _count_lost(self, followed: Followed, count: int) -> None:
+        self._tailer.counters["lost_bytes"] += count
+        self._tailer.by_source[followed.source]["lost_bytes"] += count
+        followed.counters["lost_bytes"] += count
+
+    def _let_go(self, followed: Followed, now_ms: int) -> None:
+        self._tailer.remove(followed)
+        self._quiet.pop(followed.key, None)
+        self._orphaned.pop(followed.key, None)
+        if followed.read_offset < followed.size or not followed.head.length:
+            self._committer.forget(followed.key)
+            return
+        followed.state = LifeState.DONE
+        self._done[followed.key] = _known(followed.row(now_ms))
+        self._committer.changed(followed)
+
+    def _forget_surplus(self) -> None:
+        lineages: defaultdict[int, list[FileKey]] = defaultdict(list)
+        for key, known in self._done.items():
+            lineages[known.lineage].append(key)
+        surplus = [key for keys in lineages.values() for key in sorted(keys)[:-REMEMBERED_IN_A_LINEAGE]]
+        surplus += sorted(self._done.keys() - set(surplus))[: max(len(self._done) - len(surplus) - REMEMBERED, 0)]
+        for key in surplus:
+            del self._done[key]
+            self._committer.forget(key)
+
+
+def _known(life: Life) -> Known:
+    return Known(
+        key=life.key,
+        source=life.source,
+        path=life.path,
+        device=life.device,
+        inode=life.inode,
+        head=Head(life.head_length, life.head_digest),
+        guard=Guard(life.guard_length, life.guard_digest),
+        offset=life.offset,
+        size=life.size,
+        mtime_ns=life.mtime_ns,
+        live=False,
+        done=True,
+        lineage=life.lineage or life.file_id,
+    )
