@@ -9,7 +9,7 @@ that are on their way pass the budget: the log file is the queue.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
@@ -21,17 +21,22 @@ from shipper.core.watermark import Ticket, Watermark
 from shipper.errors import SourceError
 from shipper.pipeline.accounts import account_for
 from shipper.pipeline.committer import Committer
-from shipper.pipeline.contents import open_content
+from shipper.pipeline.descriptors import Descriptors
 from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
+from shipper.pipeline.open_records import OpenRecords
 from shipper.pipeline.sender import Sender
 from shipper.pipeline.timings import Timings
+from shipper.pipeline.turns import Turns
 
 READ_BYTES: Final = 256 * 1024
+READS_AHEAD: Final = 4  # files that are read one piece ahead at a time: each piece is memory
+SLOW_READ_SECONDS: Final = 0.02  # others are read meanwhile
 HUNG_READ_SECONDS: Final = 10.0
 PATIENCE_MS: Final = 10_000  # with an older file of the lineage that cannot be read
+NO_LIMIT: Final = 1 << 30
 MOST_SOURCES_SAID: Final = 20
 SECONDS_A_FILE_COUNTED: Final = 1e-4  # of counting what is unread: a thousandth of the time goes into it
 
@@ -77,8 +82,12 @@ class Tailer:
         *,
         budget_bytes: int,
         open_files: int,
+        most_open_files: int = NO_LIMIT,
     ) -> None:
-        """Read while less than *budget_bytes* are on their way; hold about *open_files* descriptors."""
+        """Read while less than *budget_bytes* are on their way; hold about *open_files* descriptors.
+
+        More than *most_open_files* are never held, but of files that have lost their names.
+        """
         self.followed: dict[FileKey, Followed] = {}
         self.by_path: dict[str, Followed] = {}
         self.counters: Counter[str] = Counter()
@@ -92,12 +101,11 @@ class Tailer:
         self._journal = journal
         self._clock = clock
         self._budget_bytes = budget_bytes
-        self._ready: deque[Followed] = deque()
-        self._queued: set[FileKey] = set()
-        self._open: dict[FileKey, Followed] = {}
-        self._held: dict[FileKey, Followed] = {}
-        self._open_files = open_files
-        self._delayed: list[Followed] = []
+        self._turns = Turns(READ_BYTES, clock.now_ms)
+        self._open = OpenRecords()
+        self._descriptors = Descriptors(open_files, most_open_files)
+        self._ahead: list[Followed] = []
+        self._slow: dict[int, list[Followed]] = {}
         self._unread: dict[str, int] = {}
         self._unread_until = 0.0
         self.wake = asyncio.Event()
@@ -114,49 +122,63 @@ class Tailer:
     def remove(self, followed: Followed) -> None:
         """Stop following a file."""
         self.followed.pop(followed.key, None)
-        self._open.pop(followed.key, None)
-        self._held.pop(followed.key, None)
+        self._open.drop(followed)
         if self.by_path.get(followed.path) is followed:
             del self.by_path[followed.path]
-        if followed.file is not None:
-            followed.file.close()
-            followed.file = None
-        for other in self.followed.values():
-            if followed.key in other.waits_for:
-                other.waits_for.discard(followed.key)
-                self.look_at(other)
+        self._descriptors.drop(followed)
+        self._release_waiting(followed)
 
     def look_at(self, followed: Followed) -> None:
         """Give *followed* a turn soon."""
-        if followed.key not in self._queued:
-            self._queued.add(followed.key)
-            self._ready.append(followed)
+        if self._turns.ask(followed):
             self.wake.set()
 
     @property
     def has_room(self) -> bool:
         """Whether more may be read; said anew each time, so that no wake-up can be missed for ever."""
-        return self._sender.held_bytes < self._budget_bytes and self._committer.failing is None
+        return self.held_bytes < self._budget_bytes and self._committer.failing is None
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the bytes on their way take: offered, read ahead, or held back until their record is whole.
+
+        Of the last kind half the budget counts at most: else files that end in the middle of a record could keep
+        each other from being read on, for ever.
+        """
+        self._ahead = [followed for followed in self._ahead if followed.ahead is not None]
+        open_bytes = min(self._open.held_bytes, self._budget_bytes // 2)
+        return self._sender.held_bytes + len(self._ahead) * READ_BYTES + open_bytes
 
     @property
     def can_turn(self) -> bool:
         """Whether a turn would get something done."""
-        return bool(self._ready) and self.has_room
+        return bool(self._turns) and self.has_room
 
     async def turn(self) -> None:
         """Read one piece of the file whose turn it is."""
-        followed = self._ready.popleft()
-        self._queued.discard(followed.key)
+        followed = self._turns.take()
+        if followed is None:
+            return
+        before = followed.read_offset
+        try:
+            await self._turn_of(followed)
+        finally:
+            self._turns.spent(followed.read_offset - before)
+
+    async def _turn_of(self, followed: Followed) -> None:
         if self.followed.get(followed.key) is not followed or followed.key in self.suspects:
             return
         if followed.not_before > self._clock.monotonic():
-            self._delayed.append(followed)
+            self._turns.delay(followed)
             return
         followed.waits_for &= {key for key in followed.waits_for if not self.is_read(key)}
-        if followed.waits_for or followed.state in (LifeState.ORPHAN, LifeState.DONE):
+        if followed.waits_for:
+            self._turns.wait_for(followed, followed.waits_for)
+            return
+        if followed.state in (LifeState.ORPHAN, LifeState.DONE):
             return
         try:
-            self._hold_open(followed)
+            self._descriptors.hold(followed)
             turn = await self._read(followed)
         except SourceError as error:
             self._unreadable(followed, error)
@@ -164,28 +186,13 @@ class Tailer:
         if turn is not None:
             await self._take(followed, turn)
 
-    def _hold_open(self, followed: Followed) -> None:
-        """Open the file where it is not."""
-        self._held.pop(followed.key, None)
-        self._held[followed.key] = followed
-        if followed.file is None:
-            followed.file = open_content(followed.state, followed.path, followed.device, followed.inode)
-            self.close_idle()
-
     def close_idle(self) -> None:
         """Of more open files than wanted, close those that were read longest ago and are wholly safe."""
-        for idle in list(self._held.values())[: max(len(self._held) - self._open_files, 0)]:
-            if idle.live and idle.finished and idle.file is not None and idle.ahead is None:
-                idle.file.close()
-                idle.file = None
-                del self._held[idle.key]
+        self._descriptors.close_idle()
 
     def close_file(self, followed: Followed) -> None:
         """Give up what *followed* is read from."""
-        self._held.pop(followed.key, None)
-        if followed.file is not None:
-            followed.file.close()
-            followed.file = None
+        self._descriptors.drop(followed)
         followed.ahead = None
 
     def is_read(self, key: FileKey) -> bool:
@@ -200,17 +207,42 @@ class Tailer:
     # -- reading ---------------------------------------------------------------------------------
 
     async def _read(self, followed: Followed) -> Turn | None:
-        """Return what the file holds at the read offset; None while a read hangs (a dead NFS server)."""
+        """Return what the file holds at the read offset; None where that takes long: its turn comes when it is there.
+
+        One slow read at a time for each device: a dead NFS server must not have every thread that reads.
+        """
         if followed.file is None:
             return None
         if followed.ahead is None:
+            if followed.device in self._slow:
+                self._slow[followed.device].append(followed)
+                return None
             followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
-        done, _ = await asyncio.wait({followed.ahead}, timeout=HUNG_READ_SECONDS)
+        done, _ = await asyncio.wait({followed.ahead}, timeout=SLOW_READ_SECONDS)
         if not done:
-            self._journal.once("read_hangs", followed.path, file=followed.path, seconds=HUNG_READ_SECONDS)
+            self._put_aside(followed, followed.ahead)
             return None
         ahead, followed.ahead = followed.ahead, None
         return ahead.result()
+
+    def _put_aside(self, followed: Followed, read: asyncio.Future[Turn]) -> None:
+        """Let *followed* and those of its device have their turn when *read* is done."""
+        device = followed.device
+        self._slow.setdefault(device, []).append(followed)
+        loop = asyncio.get_running_loop()
+        hung = loop.call_later(HUNG_READ_SECONDS, self._say_hung, followed)
+
+        def done(_read: asyncio.Future[Turn]) -> None:
+            hung.cancel()
+            if self._journal.over("read_hangs", followed.path):
+                self._journal.say("read_goes_on", file=followed.path)
+            for one in self._slow.pop(device, ()):
+                self.look_at(one)
+
+        read.add_done_callback(done)
+
+    def _say_hung(self, followed: Followed) -> None:
+        self._journal.once("read_hangs", followed.path, file=followed.path, seconds=HUNG_READ_SECONDS)
 
     async def _take(self, followed: Followed, turn: Turn) -> None:
         followed.last_error = None
@@ -226,6 +258,7 @@ class Tailer:
         followed.at_end = followed.read_offset + len(turn.data) >= turn.size_now
         if turn.data:
             await self._take_bytes(followed, turn.data)
+        self._open.note(followed)
         if not followed.at_end:
             self.look_at(followed)
         else:
@@ -238,13 +271,10 @@ class Tailer:
         self._add(followed, {"bytes_read": len(data)})
         if followed.rate_limit:
             followed.not_before = self._clock.monotonic() + len(data) / followed.rate_limit
-        if not followed.at_end and followed.file is not None and self.has_room:
+        if not followed.at_end and followed.file is not None and self.has_room and len(self._ahead) < READS_AHEAD:
+            self._ahead.append(followed)
             followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
         followed.quiet_since = self._clock.monotonic()
-        if followed.open_bytes:
-            self._open[followed.key] = followed
-        else:
-            self._open.pop(followed.key, None)
         for chunk in chunks:
             self.convert(followed, chunk)
             await asyncio.sleep(0)  # the sender's turn: a chunk is about half a millisecond of work
@@ -253,9 +283,8 @@ class Tailer:
                 return
 
     def _release_waiting(self, followed: Followed) -> None:
-        for other in self.followed.values():
-            if followed.key in other.waits_for:
-                self.look_at(other)
+        for other in self._turns.released_by(followed.key):
+            self.look_at(other)
 
     def _unreadable(self, followed: Followed, error: SourceError) -> None:
         if followed.last_error is None:
@@ -347,43 +376,38 @@ class Tailer:
 
     def close_quiet(self) -> None:
         """Close the open records of files that have been quiet at their end for long enough."""
-        now = self._clock.monotonic()
-        for followed in list(self._open.values()):
-            if followed.at_end and now - followed.quiet_since >= followed.open_timeout:
-                self.close_record(followed)
+        for followed in self._open.due(self._clock.monotonic()):
+            self.close_record(followed)
 
     def close_record(self, followed: Followed) -> None:
         """Make a record of what is held back of *followed*."""
-        self._open.pop(followed.key, None)
+        self._open.drop(followed)
         for chunk in followed.close_record():
             self.convert(followed, chunk)
             if followed.reframe:
                 self._frame_anew(followed)
                 return
+        self._release_waiting(followed)
 
     def _frame_anew(self, followed: Followed) -> None:
         """Read what follows the last converted chunk once more: its layout has changed."""
-        self._open.pop(followed.key, None)
+        self._open.drop(followed)
         self._add(followed, {"bytes_read": -followed.frame_anew()})
         self.look_at(followed)
 
     def next_times(self) -> list[float]:
         """Return the monotonic instants at which something is due without an event."""
-        due = [f.quiet_since + f.open_timeout for f in self._open.values() if f.at_end]
-        return due + [followed.not_before for followed in self._delayed]
+        return [due for due in (self._open.next_due, self._turns.next_delayed) if due is not None]
 
     @property
     def has_unread(self) -> bool:
         """Whether a file waits for its turn."""
-        return bool(self._ready or self._delayed)
+        return bool(self._turns) or self._turns.next_delayed is not None or bool(self._slow)
 
     def release_delayed(self) -> None:
         """Give files that were slowed down by their rate limit a turn when their time has come."""
-        if self._delayed:
-            now = self._clock.monotonic()
-            due = [followed for followed in self._delayed if followed.not_before <= now]
-            self._delayed = [followed for followed in self._delayed if followed.not_before > now]
-            for followed in due:
+        if self._turns.next_delayed is not None:
+            for followed in self._turns.undelayed(self._clock.monotonic()):
                 self.look_at(followed)
 
     def unread_by_source(self) -> dict[str, int]:
