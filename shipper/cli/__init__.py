@@ -27,8 +27,6 @@ _COMMANDS: Final = {
     "status": "show sources, files, lag, rates, the endpoint, once",
     "top": "the same, live",
     "tap": "show events as they leave",
-    "status": "show sources, files, lag, rates, the endpoint, once",
-    "tap": "show events as they leave",
     "state": "look at and mend the offset store",
     "verify": "recount the files against the ledger",
     "dlq": "look at, send again or drop rejected events",
