@@ -71,6 +71,11 @@ class DeadLetters:
             letters._segments = [Segment.load(path) for path in sorted(paths, key=lambda path: int(path.stem))]
         return letters
 
+    def limit(self, max_bytes: int, when_full: WhenFull) -> None:
+        """Keep to another limit from the next letter on."""
+        self._max_bytes = max_bytes
+        self._when_full = when_full
+
     @property
     def count(self) -> int:
         """Letters on disk."""

@@ -91,6 +91,12 @@ class Attempts:
         self._failing = False
         self._holds = 0
 
+    def limit(self, retry_initial_seconds: float, retry_max_seconds: float) -> None:
+        """Wait otherwise between attempts from now on."""
+        attempts, self._backoff = self._backoff.attempts, Backoff(retry_initial_seconds, retry_max_seconds)
+        self._backoff.attempts = attempts
+        self._hold_seconds = retry_max_seconds
+
     @property
     def may_start(self) -> bool:
         """Whether a new batch may go."""

@@ -30,12 +30,28 @@ class Births:
         now_ms: Callable[[], int],
     ) -> None:
         """*readings* stand beside *sources*, in the same order."""
-        self._sources = sources
-        self._readings = readings
-        self._by_name = {source.name: index for index, source in enumerate(sources)}
+        self._unscanned: set[str] = set()
+        self.exchange(sources, readings)
         self._tailer = tailer
         self._offsets = offsets
         self._now_ms = now_ms
+
+    def exchange(self, sources: Sequence[Source], readings: Sequence[SourceReading]) -> None:
+        """Take other sources; those that were not there before meet their files for the first time."""
+        before = {source.name for source in getattr(self, "_sources", ())}
+        self._sources = sources
+        self._readings = readings
+        self._by_name = {source.name: index for index, source in enumerate(sources)}
+        self._unscanned |= self._by_name.keys() - before
+
+    def scanned(self) -> None:
+        """What is met from now on was born since."""
+        self._unscanned.clear()
+
+    def reading_of(self, source: str, path: str) -> tuple[SourceReading, dict[str, str]]:
+        """Return what reads a file of *source*, and the attributes that its path gives."""
+        index = self._by_name[source]
+        return self._readings[index], self._path_attributes(index, path)
 
     def knows(self, source: str) -> bool:
         """Return whether there is a source of that name."""
@@ -46,7 +62,7 @@ class Births:
         return self._followed(life, life.lineage or life.file_id)
 
     async def first(
-        self, decision: Decision, seen: Seen, fresh: Iterable[Followed], *, first_scan: bool
+        self, decision: Decision, seen: Seen, fresh: Iterable[Followed]
     ) -> Followed | None:
         """Return a file that is met for the first time; None where no source reads it."""
         index = self._source_of(decision, seen)
@@ -54,7 +70,9 @@ class Births:
             return None
         source = self._sources[index]
         file_id = await self._offsets.run(lambda store: store.next_file_id())
-        at_end = source.start_at == "end" and first_scan and decision.live and decision.follows is None
+        at_end = (
+            source.start_at == "end" and source.name in self._unscanned and decision.live and decision.follows is None
+        )
         life = Life(
             file_id=file_id,
             generation=0,

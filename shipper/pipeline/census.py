@@ -22,6 +22,7 @@ from shipper.pipeline.committer import Committer
 from shipper.pipeline.contents import Answers
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.succession import Succession
@@ -45,6 +46,7 @@ class Census:
         now_ms: Callable[[], int],
     ) -> None:
         """*readings* stand beside *sources*, in the same order."""
+        self._owners = Owners(sources)
         self._births = Births(sources, readings, tailer, offsets, now_ms)
         self._partings = Partings(tailer, committer, journal)
         self._succession = Succession(tailer)
@@ -56,7 +58,6 @@ class Census:
         self._journal = journal
         self._now_ms = now_ms
         self._waited: dict[str, int] = {}
-        self._first = True
         self._settling = SCANS_TO_SETTLE
         self.last = Scan()
         self.scans = 0
@@ -66,7 +67,7 @@ class Census:
     def take_up(self, lives: Sequence[Life]) -> None:
         """Follow again what was followed before the last stop."""
         taken: list[Followed] = []
-        for life in lives:
+        for life in self._owners.inherit(lives):
             self._partings.recall(life.key)
             if not self._births.knows(life.source):
                 hint = "its offsets are kept: name the source again, or 'shipper state forget'"
@@ -85,6 +86,22 @@ class Census:
         self._succession.arrange(taken)
         self._settling = SCANS_TO_SETTLE
 
+    def exchange(self, sources: Sequence[Source], readings: Sequence[SourceReading], discovery: Discovery) -> None:
+        """Go by other sources from the next scan on; what is followed stays as it is."""
+        self._owners = Owners(sources)
+        self._births.exchange(sources, readings)
+        self._raw = {source.name for source in sources if source.binary == "always"}
+        self._discovery = discovery
+        self._settling = SCANS_TO_SETTLE
+
+    def owner_of(self, path: str) -> str | None:
+        """Return the name of the source whose patterns match *path*."""
+        return self._owners.of(path)
+
+    def reading_of(self, source: str, path: str) -> tuple[SourceReading, dict[str, str]]:
+        """Return what reads a file of *source*, and the attributes that its path gives."""
+        return self._births.reading_of(source, path)
+
     # -- a scan ------------------------------------------------------------------------------------
 
     async def scan(self) -> Scan:
@@ -102,7 +119,7 @@ class Census:
         self._say_skipped(scan, decisions)
         self.last = scan
         self.scans += 1
-        self._first = False
+        self._births.scanned()
         return scan
 
     def _look(self, known: list[Known], now_ms: int) -> tuple[Scan, dict[Question, Answer | None]]:
@@ -140,7 +157,7 @@ class Census:
             if decision.do is Do.WAIT and seen is not None:
                 waited[seen.path] = self._waited.get(seen.path, 0) + 1
             elif decision.do is Do.START and seen is not None:
-                begun = await self._births.first(decision, seen, fresh, first_scan=self._first)
+                begun = await self._births.first(decision, seen, fresh)
                 if begun is not None:
                     self._say(decision, begun.key, "start", seen.path)
             elif followed is not None:

@@ -29,6 +29,10 @@ class Descriptors:
         self._most = most
         self._held: OrderedDict[FileKey, Followed] = OrderedDict()
 
+    def limit(self, wanted: int) -> None:
+        """Hold about *wanted* open from now on."""
+        self._wanted = min(wanted, self._most)
+
     def hold(self, followed: Followed) -> None:
         """Open *followed* where it is not, and count it as read last.
 

@@ -151,6 +151,18 @@ class Followed:
         self._read_by(self.carry.layout)
         return again
 
+    def read_by(self, source: str, reading: SourceReading, path_attributes: dict[str, str]) -> int:
+        """Read what follows the last converted chunk by other rules; return how many bytes are read once more."""
+        again = self.read_offset - self.chunk_end
+        self.source, self.reading, self.path_attributes = source, reading, path_attributes
+        self.rate_limit = reading.rate_limit
+        self.read_offset, self.tail = self.chunk_end, self.chunk_tail
+        self.converter = self.framer = self.ahead = None
+        self.at_end = self.reframe = False
+        self.not_before = self.bypassed_until = 0.0
+        self.recent, self.timeouts = b"", 0
+        return again
+
     @property
     def mtime_ms(self) -> int:
         """Last modification."""

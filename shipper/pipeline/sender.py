@@ -106,6 +106,14 @@ class Sender:
         """How the endpoint is doing."""
         return self.attempts.health
 
+    def limit(self, limits: BatchLimits, retry_initial_seconds: float, retry_max_seconds: float) -> None:
+        """Form requests within other *limits* from now on, and wait otherwise between attempts."""
+        self.limits = limits
+        self.most_bytes = limits.max_bytes
+        self._waiting.limit(limits)
+        self.attempts.limit(retry_initial_seconds, retry_max_seconds)
+        self._wake.set()
+
     # -- offering --------------------------------------------------------------------------------
 
     def offer(self, portion: Portion) -> None:

@@ -27,6 +27,7 @@ from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
 from shipper.pipeline.open_records import OpenRecords
+from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
 from shipper.pipeline.timings import Timings
 from shipper.pipeline.turns import Turns
@@ -127,6 +128,20 @@ class Tailer:
             del self.by_path[followed.path]
         self._descriptors.drop(followed)
         self._release_waiting(followed)
+
+    def read_by(
+        self, followed: Followed, source: str, reading: SourceReading, path_attributes: dict[str, str]
+    ) -> None:
+        """Read what follows the last converted chunk of *followed* by the rules of *source*."""
+        self._open.drop(followed)
+        self._add(followed, {"bytes_read": -followed.read_by(source, reading, path_attributes)})
+        self.look_at(followed)
+
+    def limit(self, budget_bytes: int, open_files: int) -> None:
+        """Read and hold open no more than these from now on."""
+        self._budget_bytes = budget_bytes
+        self._descriptors.limit(open_files)
+        self.wake.set()
 
     def look_at(self, followed: Followed) -> None:
         """Give *followed* a turn soon."""

@@ -31,6 +31,10 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._free) + sum(map(len, self._aside.values()))
 
+    def limit(self, limits: BatchLimits) -> None:
+        """Form batches within other *limits* from now on."""
+        self._limits = limits
+
     def add(self, portion: Portion) -> None:
         """Put *portion* last; order within a lineage is that of these calls."""
         offered = (self._monotonic(), portion)
