@@ -61,9 +61,7 @@ class Births:
         """Return a file that is followed again, from its row."""
         return self._followed(life, life.lineage or life.file_id)
 
-    async def first(
-        self, decision: Decision, seen: Seen, fresh: Iterable[Followed]
-    ) -> Followed | None:
+    async def first(self, decision: Decision, seen: Seen, fresh: Iterable[Followed]) -> Followed | None:
         """Return a file that is met for the first time; None where no source reads it."""
         index = self._source_of(decision, seen)
         if index == NO_SOURCE:

@@ -129,9 +129,7 @@ class Tailer:
         self._descriptors.drop(followed)
         self._release_waiting(followed)
 
-    def read_by(
-        self, followed: Followed, source: str, reading: SourceReading, path_attributes: dict[str, str]
-    ) -> None:
+    def read_by(self, followed: Followed, source: str, reading: SourceReading, path_attributes: dict[str, str]) -> None:
         """Read what follows the last converted chunk of *followed* by the rules of *source*."""
         self._open.drop(followed)
         self._add(followed, {"bytes_read": -followed.read_by(source, reading, path_attributes)})
