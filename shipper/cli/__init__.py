@@ -8,6 +8,7 @@ import sys
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from shipper import __version__
 from shipper.errors import ConfigError, ShipperError
@@ -30,6 +31,7 @@ _COMMANDS: Final = {
     "state": "look at and mend the offset store",
     "verify": "recount the files against the ledger",
     "dlq": "look at, send again or drop rejected events",
+    "completion": "print the script that lets a shell complete all this",
 }
 
 
@@ -42,6 +44,11 @@ class _Commands(click.Group):
             return None
         command = getattr(importlib.import_module(f"shipper.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete from the table: click would load every command for its help."""
+        names = [CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)]
+        return names or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -57,7 +64,8 @@ def shipper() -> None:
 def main() -> None:
     """Run the command line; every expected error ends in one line and its exit code."""
     try:
-        status = shipper.main(standalone_mode=False)
+        # A launcher that runs `python -m shipper` would else go by another name, under which no shell asks it.
+        status = shipper.main(prog_name="shipper", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -17,6 +17,7 @@ from shipper.cli.check_files import SourceFiles, look_at_state_dir, look_for_fil
 from shipper.cli.check_report import Finding, Report, SourceReport, TestReport
 from shipper.cli.check_rules import compile_all, run_preset_tests, run_tests
 from shipper.cli.check_tables import print_difference, print_report
+from shipper.cli.completion import source_names
 from shipper.cli.state_access import console, json_option, now_ms
 from shipper.config import Config, Preset, Source, find, load, load_presets, rules
 from shipper.core.rule import Rule
@@ -30,7 +31,8 @@ from shipper.pipeline.guard import MatchGuard
 )
 @click.option("--diff", "other_path", metavar="OTHER", type=click.Path(path_type=Path),
               help="Say what would become of FILE's records under this configuration instead.")  # fmt: skip
-@click.option("--source", "source_name", metavar="NAME", help="With --diff: read FILE as this source does.")
+@click.option("--source", "source_name", metavar="NAME", shell_complete=source_names,
+              help="With --diff: read FILE as this source does.")  # fmt: skip
 @click.option("--offline", is_flag=True, help="Do not ask the endpoint.")
 @json_option
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)

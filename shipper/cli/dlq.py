@@ -9,6 +9,7 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
+from shipper.cli.completion import source_names
 from shipper.cli.state_access import call, console, json_option, place_of, place_options, print_json
 from shipper.core.letters import DeadLetter
 from shipper.errors import UsageError
@@ -41,7 +42,7 @@ def dlq() -> None:
 
 @dlq.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many, newest first.")
-@click.option("--source", help="Only those of this source.")
+@click.option("--source", shell_complete=source_names, metavar="NAME", help="Only those of this source.")
 @click.option("--reason", help="Only those with this reason.")
 @place_options
 @json_option

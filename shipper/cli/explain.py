@@ -16,6 +16,7 @@ import msgspec
 from shipper.adapters.discovery_content import look_into
 from shipper.adapters.files import map_os_errors
 from shipper.cli.check_diff import source_for
+from shipper.cli.completion import format_names, source_names
 from shipper.cli.explain_compare import compared
 from shipper.cli.explain_records import Record, records_of
 from shipper.cli.explain_text import Writer
@@ -48,13 +49,16 @@ class Asked(NamedTuple):
 @click.command()
 @click.option("-c", "--config", "config_path", type=click.Path(path_type=Path),
               help="Default ./agent.yaml, then /etc/shipper; without one, the format is found out.")  # fmt: skip
-@click.option("--source", "source_name", metavar="NAME", help="Read FILE as this source does.")
-@click.option("--format", "format_name", metavar="F", help="Read FILE by this format, whatever the sources say.")
+@click.option(
+    "--source", "source_name", metavar="NAME", shell_complete=source_names, help="Read FILE as this source does."
+)
+@click.option("--format", "format_name", metavar="F", shell_complete=format_names,
+              help="Read FILE by this format, whatever the sources say.")  # fmt: skip
 @click.option("--timezone", metavar="Z", help="For stamps that name no zone, such as Europe/Vienna or +01:00.")
 @click.option("--records", type=click.IntRange(min=1), help="Only the first so many records.")
 @click.option("--line", type=click.IntRange(min=1), help="Only the record that this line belongs to.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a record.")
-@click.argument("file")
+@click.argument("file", type=click.Path())
 def explain(
     config_path: Path | None,
     source_name: str | None,
@@ -92,7 +96,7 @@ def asked_for(config_path: Path | None, source_name: str | None, format_name: st
         ConfigError: The configuration that was named is wrong.
         UsageError: There is no such source or format.
     """
-    config = _config(config_path, must_be=source_name is not None)
+    config = configuration(config_path, must_be=source_name is not None)
     if format_name is not None:
         known = (*BUILT_IN_FORMATS, *load_presets(config.preset_dirs))
         if format_name not in known:
@@ -112,7 +116,12 @@ def asked_for(config_path: Path | None, source_name: str | None, format_name: st
         return Asked(config, _made_up(path, "auto"))
 
 
-def _config(config_path: Path | None, *, must_be: bool) -> Config:
+def configuration(config_path: Path | None, *, must_be: bool = False) -> Config:
+    """Return the configuration that was named, else one at a default place, else an empty one unless it *must_be*.
+
+    Raises:
+        ConfigError: The configuration that was named, or must be there, is wrong or missing.
+    """
     if config_path is not None or must_be:
         return load(find(config_path), os.environ)
     if any(path.is_file() for path in DEFAULT_PATHS):

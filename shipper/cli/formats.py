@@ -10,6 +10,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from shipper.cli.completion import format_names
 from shipper.cli.state_access import console, json_option, print_json
 from shipper.config import Preset, load_presets
 from shipper.config.load import DEFAULT_PATHS, PRESETS_FOLDER
@@ -50,7 +51,7 @@ class Row(msgspec.Struct):
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=format_names)
 @click.option("-c", "--config", "config_path", type=click.Path(path_type=Path),
               help="Presets of your own stand in formats.d beside this file.")  # fmt: skip
 @json_option
