@@ -115,7 +115,7 @@ class Census:
         await self._carry_out(decisions, now_ms)
         self._partings.close_finished(scan.seen, now_ms)
         tailer.suspects.clear()
-        tailer.close_idle()
+        tailer.scanned(scan.seen)
         self._say_skipped(scan, decisions)
         self.last = scan
         self.scans += 1

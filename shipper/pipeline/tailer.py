@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from shipper.adapters.files import Turn
 from shipper.adapters.offsets import LifeState
 from shipper.core.batch import Portion, Settlement
+from shipper.core.evidence import Seen
 from shipper.core.model import Chunk, FileKey
 from shipper.core.watermark import Ticket, Watermark
 from shipper.errors import SourceError
@@ -23,6 +24,7 @@ from shipper.pipeline.accounts import account_for
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.descriptors import Descriptors
 from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
+from shipper.pipeline.forecast import Forecasts
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
@@ -71,6 +73,7 @@ class Tailer:
         append_to_ack: From a line's writing to its acknowledgement, where the first is known (see Mark).
         pending_records: Records converted and not settled.
         suspects: Files whose bytes did not fit what we knew: the next scan decides.
+        forecasts: What will be lost as things are now.
     """
 
     def __init__(
@@ -102,6 +105,7 @@ class Tailer:
         self._journal = journal
         self._clock = clock
         self._budget_bytes = budget_bytes
+        self.forecasts = Forecasts(journal, clock.now_ms, clock.monotonic)
         self._turns = Turns(READ_BYTES, clock.now_ms)
         self._open = OpenRecords()
         self._descriptors = Descriptors(open_files, most_open_files)
@@ -199,9 +203,11 @@ class Tailer:
         if turn is not None:
             await self._take(followed, turn)
 
-    def close_idle(self) -> None:
-        """Of more open files than wanted, close those that were read longest ago and are wholly safe."""
+    def scanned(self, seen: Iterable[Seen]) -> None:
+        """Look after what need not be seen to at every turn: a scan met the files *seen*."""
         self._descriptors.close_idle()
+        inodes = ((file.device, file.inode) for file in seen)
+        self.forecasts.look(self.followed.values(), inodes, self.counters["bytes_read"])
 
     def close_file(self, followed: Followed) -> None:
         """Give up what *followed* is read from."""
