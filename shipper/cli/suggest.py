@@ -12,10 +12,11 @@ import msgspec
 
 from shipper.adapters.discovery_content import look_into
 from shipper.adapters.files import map_os_errors
+from shipper.cli.explain import configuration
 from shipper.cli.explain_records import records_of, text_of
 from shipper.cli.state_access import json_option, now_ms, print_json
 from shipper.cli.suggest_from import print_translation
-from shipper.cli.suggest_source import Keys, glob_for, name_for, reading_keys, yaml_of
+from shipper.cli.suggest_source import Keys, glob_for, name_for, named_like, reading_keys, single_byte_encoding, yaml_of
 from shipper.config import Config, Source, load_presets, rules
 from shipper.config.zones import host_zone
 from shipper.core.event import EventRules
@@ -64,10 +65,14 @@ class Suggestion(msgspec.Struct):
 
 
 @click.command()
+@click.option(
+    "-c", "--config", "config_path", type=click.Path(path_type=Path),
+    help="Whose formats.d and zone count. Default ./agent.yaml, then /etc/shipper; it need not be there.",
+)  # fmt: skip
 @json_option
 @click.option("--from", "from_path", metavar="FILE", type=click.Path(path_type=Path), help=_FROM_HELP)
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def suggest(files: tuple[Path, ...], from_path: Path | None, as_json: bool) -> None:
+def suggest(config_path: Path | None, files: tuple[Path, ...], from_path: Path | None, as_json: bool) -> None:
     """Propose sources for FILES, from their first 256 KiB: YAML to paste, with what it does not explain."""
     if (from_path is None) == (not files):
         raise click.UsageError("give log files, or --from with a configuration of another shipper")
@@ -76,7 +81,7 @@ def suggest(files: tuple[Path, ...], from_path: Path | None, as_json: bool) -> N
         return
     guard = MatchGuard()
     try:
-        found = suggestions([file.absolute() for file in files], guard)
+        found = suggestions([file.absolute() for file in files], guard, configuration(config_path))
     finally:
         guard.close()
     if as_json:
@@ -85,20 +90,24 @@ def suggest(files: tuple[Path, ...], from_path: Path | None, as_json: bool) -> N
     click.echo("sources:\n" + "\n".join(one.yaml for one in found), nl=False)
 
 
-def suggestions(files: list[Path], guard: MatchGuard) -> list[Suggestion]:
-    """Return a source for each glob and layout that *files* make.
+def suggestions(files: list[Path], guard: MatchGuard, config: Config | None = None) -> list[Suggestion]:
+    """Return a source for each glob and layout that *files* make; presets are those that *config* knows.
 
     Raises:
         UsageError: One of them is no log text.
         FileUnreadable: One of them cannot be read.
     """
     found: dict[tuple[str, str], Suggestion] = {}
-    auto = _reading(Source(name="suggest", paths=("/",)))
+    config = config or Config(path=Path("agent.yaml").absolute(), state_dir=Path(), zone=host_zone(os.environ))
     for path in files:
         data, mtime_ms = _head_of(path)
-        choice = auto.choose(data, "", mtime_ms)
+        encoding = single_byte_encoding(data)
+        auto = _reading(config, Source(name="suggest", paths=("/",), encoding=encoding or "auto"))
+        choice = named_like(path, auto.choose(data, encoding, mtime_ms), auto, data, mtime_ms)
         glob = glob_for(path)
         keys, why_auto = reading_keys(choice)
+        if encoding:
+            keys["encoding"] = encoding
         one = found.get((glob, choice.layout))
         if one is None:
             name = name_for(glob, [str(other.keys["name"]) for other in found.values()])
@@ -106,7 +115,7 @@ def suggestions(files: list[Path], guard: MatchGuard) -> list[Suggestion]:
             one.seen += [why_auto] if why_auto else []
             found[glob, choice.layout] = one
         one.files.append(str(path))
-        _examine(one, path, data, mtime_ms, guard)
+        _examine(one, path, data, mtime_ms, guard, config)
         one.seen += [text for text in _beside(path) if text not in one.seen]
     for one in found.values():
         one.confidence = round(one.explained / one.lines, 4) if one.lines else 0.0
@@ -114,9 +123,9 @@ def suggestions(files: list[Path], guard: MatchGuard) -> list[Suggestion]:
     return list(found.values())
 
 
-def _reading(source: Source) -> SourceReading:
-    config = Config(path=Path("agent.yaml").absolute(), state_dir=Path(), zone=host_zone(os.environ))
-    return SourceReading(without_age_limits(rules(config, source, load_presets(), socket.gethostname())))
+def _reading(config: Config, source: Source) -> SourceReading:
+    presets = load_presets(config.preset_dirs)
+    return SourceReading(without_age_limits(rules(config, source, presets, socket.gethostname())))
 
 
 def _head_of(path: Path) -> tuple[bytes, int]:
@@ -128,14 +137,14 @@ def _head_of(path: Path) -> tuple[bytes, int]:
             return file.read(READ_BYTES), path.stat().st_mtime_ns // 1_000_000
 
 
-def _examine(one: Suggestion, path: Path, data: bytes, mtime_ms: int, guard: MatchGuard) -> None:
+def _examine(one: Suggestion, path: Path, data: bytes, mtime_ms: int, guard: MatchGuard, config: Config) -> None:
     """Read the sample by the suggested source itself, and note the lines that it does not explain."""
     source = msgspec.convert(_without_timeout(one.keys), Source)
     facts = FileFacts(FileKey(0, 0), str(path), path.name, mtime_ms)
     whole = data if len(data) < READ_BYTES else data[: data.rfind(b"\n") + 1]
     keys: dict[str, None] = {}
     encoding, stamps = "", 0
-    records = list(records_of(rehearse(_reading(source), [whole], facts, now_ms(), guard)))
+    records = list(records_of(rehearse(_reading(config, source), [whole], facts, now_ms(), guard)))
     for record in records:
         rule = record.of.converter.rule
         own = "log.timestamp_source" not in record.plain
@@ -159,7 +168,7 @@ def _examine(one: Suggestion, path: Path, data: bytes, mtime_ms: int, guard: Mat
     bad_bytes = sum({record.of.chunk.start: record.of.reading.bad_bytes for record in records}.values())
     one.seen += [f"{path.name}: {encoding or 'utf-8'}, {len(records)} records, {stamps} with a time of their own"]
     if bad_bytes:
-        one.seen.append(f"{bad_bytes} bytes are no {encoding or 'utf-8'}: perhaps encoding: cp1252")
+        one.seen.append(f"{bad_bytes} bytes are no {encoding or 'utf-8'}: the file mixes encodings")
     if keys:
         one.seen.append(f"keys: {', '.join(list(keys)[:_MOST_KEYS])}")
 

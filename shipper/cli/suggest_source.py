@@ -10,13 +10,17 @@ from typing import Final
 import msgspec
 
 from shipper.config.presets import PRETTY_JSON
-from shipper.core.detect import Choice
+from shipper.core.detect import Choice, explains
+from shipper.core.encodings import find_mark
 from shipper.core.general import General
 from shipper.core.rotation_names import live_names
 from shipper.core.rule import RecordFormat, Rule
+from shipper.pipeline.reading import SAMPLE_BYTES, SourceReading
 
 _DATE: Final = re.compile(r"(?<!\d)(?:\d{4}[-_.]?\d\d[-_.]?\d\d(?:[-_T.]?\d\d){0,3}|\d{6,10})(?!\d)")
 _SPECIAL: Final = re.compile(r"[*?\[\]{}]")
+_UNDEFINED: Final = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # of which Windows' code page makes nothing
+_SHORT: Final = 3
 _OF_NO_PROGRAM: Final = frozenset(["", "log", "logs", "var", "tmp"])
 
 Keys = dict[str, object]
@@ -34,6 +38,35 @@ def reading_keys(choice: Choice) -> tuple[Keys, str]:
     if names:
         return {"format": "auto"}, "the file has several layouts, and only auto keeps more than one"
     return _learned(msgspec.json.decode("{" + learned, type=General), choice.rule), ""
+
+
+def named_like(path: Path, choice: Choice, auto: SourceReading, data: bytes, mtime_ms: int) -> Choice:
+    """Return *choice*, or one whose program *path* names where both read *data* alike: nginx_access under nginx/."""
+    folders = str(path).lower()
+    if "+" in choice.layout or "{" in choice.layout or choice.layout.partition("_")[0] in folders:
+        return choice
+    sample = data[:SAMPLE_BYTES].decode("utf-8", "backslashreplace")
+    for rule in auto.rule.candidates:
+        program = rule.layout.partition("_")[0]
+        alike = len(program) > _SHORT and program in folders and _takes(rule) == _takes(choice.rule)
+        if alike and explains(rule, sample, mtime_ms) >= choice.explained:
+            return choice._replace(layout=rule.layout, rule=rule, evidence=f"{choice.evidence}; so does {rule.layout}")
+    return choice
+
+
+def _takes(rule: Rule) -> set[str]:
+    return {name for pattern in rule.patterns for name in re.compile(pattern).groupindex}
+
+
+def single_byte_encoding(data: bytes) -> str:
+    """Return the codec for text of bytes that are no UTF-8 and can be Windows'; empty where they are, or both are."""
+    if find_mark(data, "", final=True) not in (None, (0, "utf-8")):
+        return ""
+    beyond = re.sub(rb"[\x00-\x7f]+", b" ", data).split()
+    valid = sum(1 for run in beyond if run.decode("utf-8", "replace").find("\ufffd") < 0)
+    if not beyond or valid or b"\0" in data or _UNDEFINED.search(data):
+        return ""
+    return "cp1252"
 
 
 def _learned(general: General, rule: Rule) -> Keys:

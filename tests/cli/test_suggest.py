@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from shipper.cli.explain import explain
 from shipper.cli.suggest import suggest
-from shipper.cli.suggest_source import glob_for, name_for, one_pattern
+from shipper.cli.suggest_source import glob_for, name_for, one_pattern, single_byte_encoding
 from shipper.config import load
 from shipper.errors import ShipperError, UsageError
 
@@ -69,6 +70,15 @@ def test_a_learned_layout_becomes_a_pattern_that_reads_the_same(shape: str, tmp_
     assert len(events(log)) == 10
 
 
+def as_windows_text(found: list[dict[str, object]], suggested: Path) -> list[dict[str, object]]:
+    """Return *found* with its bytes that are no UTF-8 as text, where a code page was suggested."""
+    if "encoding: cp1252" not in suggested.read_text():
+        return found
+    text = re.sub(r"\\\\x([0-9a-f]{2})", lambda byte: bytes.fromhex(byte[1]).decode("cp1252"), json.dumps(found))
+    decoded: list[dict[str, object]] = json.loads(text)
+    return decoded
+
+
 def samples() -> list[Path]:
     return sorted(SAMPLES.glob("*/*.log"))
 
@@ -78,7 +88,7 @@ def test_a_sample_is_read_as_auto_reads_it(path: Path, tmp_path: Path) -> None:
     suggested = tmp_path / "agent2.yaml"
     suggested.write_text(run(path).stdout)
 
-    assert events(path, "-c", suggested) == events(path)
+    assert events(path, "-c", suggested) == as_windows_text(events(path), suggested)
 
 
 def sources() -> list[str]:
@@ -93,7 +103,47 @@ def test_a_file_of_the_corpus_is_read_as_auto_reads_it(name: str, tmp_path: Path
     suggested = tmp_path / "agent2.yaml"
     suggested.write_text(run(path).stdout)
 
-    assert events(path, "-c", suggested) == events(path)
+    assert events(path, "-c", suggested) == as_windows_text(events(path), suggested)
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        ("grün\n".encode("cp1252"), "cp1252"),
+        ("“Preis” 5 €\n".encode("cp1252"), "cp1252"),
+        ("grün\n".encode(), ""),
+        ("grün ".encode() + "grün\n".encode("cp1252"), ""),
+        (b"plain\n", ""),
+        (b"\x81\x8d\n", ""),
+        ("grün\n".encode("utf-16"), ""),
+        (b"\xef\xbb\xbfgr\xfcn\n", ""),
+    ],
+)
+def test_a_code_page_is_suggested_where_the_bytes_are_no_utf_8_and_can_be_of_it(data: bytes, encoding: str) -> None:
+    assert single_byte_encoding(data) == encoding
+
+
+def test_presets_of_the_operator_are_suggested_too(tmp_path: Path) -> None:
+    (tmp_path / "formats.d").mkdir()
+    (tmp_path / "formats.d" / "shop.yaml").write_text(
+        "name: shop\npattern: 'SHOP (?P<timestamp>\\S+ \\S+) (?P<severity>\\w+) (?P<shop__till>\\d+) '\n"
+    )
+    (tmp_path / "agent.yaml").write_text("state_dir: state\nsources:\n- {name: a, paths: [/nowhere/*.log]}\n")
+    log = tmp_path / "till.log"
+    log.write_text("".join(f"SHOP 2026-01-31 10:00:0{n} INFO {n} sold\n" for n in range(5)))
+
+    assert "format: shop\n" in run(log).stdout
+
+
+def test_of_two_formats_that_read_a_file_alike_the_one_that_its_path_names_is_suggested(tmp_path: Path) -> None:
+    line = '127.0.0.1 - - [31/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "curl/8.5.0"\n'
+    found = {}
+    for folder in ("nginx", "httpd", "apache2"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "access.log").write_text(line * 20)
+        found[folder] = json.loads(run("--json", tmp_path / folder / "access.log").stdout)[0]["keys"]["format"]
+
+    assert found == {"nginx": "nginx_access", "httpd": "apache_access", "apache2": "apache_access"}
 
 
 def test_lines_that_are_not_explained_are_named(tmp_path: Path) -> None:
