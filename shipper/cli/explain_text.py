@@ -218,12 +218,15 @@ def _framing(rule: Rule, splitter: RecordSplitter, text: str, record: Record) ->
     border = rule.multiline
     lines = text.split("\n")
     if border.continue_ is not None:
-        below = f"they match continue {short(border.continue_)}"
+        below = f"matched by continue {short(border.continue_)}"
     else:
-        below = f"they do not match start {short(border.start)}" if border.start else "no pattern matches them"
+        below = f"not matched by start {short(border.start)}" if border.start else "no pattern matches there"
     begins = splitter.is_start(lines[0], None)
     first = "its first line begins a record" if begins else "what comes first, or goes on past a limit, is a record"
-    return first if len(lines) == 1 else f"{first}; {len(lines) - 1} more lines go on with it: {below}"
+    if len(lines) == 1:
+        return first
+    more = "1 more line goes on with it" if len(lines) == 2 else f"{len(lines) - 1} more lines go on with it"
+    return f"{first}; {more}: {below}"
 
 
 def _failed(rule: Rule, reader: StampReader) -> str:
