@@ -50,17 +50,24 @@ class Settlement(msgspec.Struct):
 
     Attributes:
         refused: Events for the dead letters, with their exact bytes.
-        refused_unnamed: Events of the batch that the endpoint refused without saying which; counted with one portion.
-        unnamed_span_detail: What it said then.
+        refused_unnamed: Records that are charged with what the endpoint refused without saying which.
+        unnamed_in_batch: Events that it refused so in the whole batch; said with its first portion.
+        unnamed_detail: What it said then.
         filtered: Left out because they grew too old on the way.
         status: Of the answer that settled it.
     """
 
     refused: list[Refused] = []
     refused_unnamed: int = 0
+    unnamed_in_batch: int = 0
     unnamed_detail: str = ""
     filtered: dict[str, int] = {}
     status: int | None = None
+
+    def remaining(self, records: int) -> int:
+        """Return how many of *records* have no other fate."""
+        refused = len({refused.span for refused in self.refused})
+        return max(records - refused - sum(self.filtered.values()), 0)
 
 
 class BatchLimits(NamedTuple):

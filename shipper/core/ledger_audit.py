@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from shipper.core.ledger import HOLE, UNKNOWN, Entry
+from shipper.core.ledger import HOLE, UNKNOWN, UNREACHABLE, Entry
 
 _BYTE_ORDER_MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 
@@ -55,7 +55,8 @@ def audit(entries: Sequence[Entry], offset: int) -> list[Disagreement]:
         elif start < end:
             detail = f"two rows stand for these {end - start:,} bytes"
             found.append(Disagreement(Fault.ROWS_OVERLAP, start, end, detail))
-    last = max(end for _, end in bounds)
+    # What was lost unread lies beyond the offset for ever.
+    last = max((0, *(entry.end for entry in entries if entry.dropped != UNREACHABLE)))
     if last < offset:
         detail = f"the saved offset is {offset:,}, the rows end at {last:,}"
         found.append(Disagreement(Fault.OFFSET_BEYOND, last, offset, detail))
@@ -106,7 +107,7 @@ class BytesCheck:
         entry = self._entry
         if self._at < entry.end:
             detail = f"the file ends at {self._at:,}, the row at {entry.end:,}"
-            return Disagreement(Fault.BYTES_MISSING, self._at, entry.end, detail)
+            return Disagreement(Fault.BYTES_MISSING, entry.start, entry.end, detail)
         if not self.can_tell:
             return None
         if self._hole:

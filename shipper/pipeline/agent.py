@@ -24,6 +24,7 @@ from shipper.errors import StateDamaged, StateError
 from shipper.pipeline.assembly import Parts, wall_clock_ms
 from shipper.pipeline.embedded import EmbeddedEndpoint
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.ledger_keeping import LedgerKeeper
 from shipper.pipeline.monitoring import Monitoring
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.service import Service
@@ -102,7 +103,10 @@ class Agent:
         self._closing.push_async_callback(self._tasks.end)
         parts.census.take_up(await offsets.run(OffsetStore.load))
         _calm_collector()
+        parts.sender.batches = await offsets.run(OffsetStore.last_batch)
+        keeper = LedgerKeeper(offsets, journal, wall_clock_ms, config.limits.ledger_seconds)
         self._tasks.spawn("sender", parts.sender.run())
+        self._tasks.spawn("ledger", keeper.run())
         self._tasks.spawn("committer", parts.committer.run())
         self._tasks.spawn("backup", self._back_up())
         if following:

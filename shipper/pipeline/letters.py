@@ -12,7 +12,7 @@ def letters_for(portion: Portion, settlement: Settlement, source: str, now_ms: i
     """Return a letter for each event of *portion* that was refused, by a rule or by the endpoint."""
     letters = [_letter(portion, refused, source, now_ms, None) for refused in (*portion.encoded.refused,)]
     letters += [_letter(portion, refused, source, now_ms, settlement.status) for refused in settlement.refused]
-    if settlement.refused_unnamed:
+    if settlement.unnamed_in_batch:
         chunk = portion.chunk
         letters.append(
             DeadLetter(
@@ -25,7 +25,7 @@ def letters_for(portion: Portion, settlement: Settlement, source: str, now_ms: i
                 reason=UNNAMED,
                 at=utc_text(now_ms),
                 status=settlement.status,
-                detail=f"{settlement.refused_unnamed} of this batch: {settlement.unnamed_detail}",
+                detail=f"{settlement.unnamed_in_batch} of this batch: {settlement.unnamed_detail}",
             )
         )
     return letters

@@ -58,12 +58,14 @@ class Remains:
     Attributes:
         path: Where it stands.
         packing: How it is compressed; empty for plain.
+        certain: Whether its first bytes and its length are those of the generation.
     """
 
     def __init__(self, path: str, text: Text, packing: str) -> None:
         """Own *text*."""
         self.path = path
         self.packing = packing
+        self.certain = True
         self.read_at = text.read_at
         self.close = text.close
 
@@ -102,21 +104,32 @@ def open_text(path: str) -> Remains | None:
 def find(life: Life, taken: Collection[Inode] = ()) -> Remains | None:
     """Return the file that holds the bytes of *life*; None where there is none that can be read.
 
+    Where none begins as it did, or all are too short, the one that has its name and inode is taken: bytes of it have
+    changed, or are missing.
+
     *taken* are inodes that hold a later generation by now: what stands there are other bytes.
     """
+    doubtful: Remains | None = None
     for path in _places(life, taken):
         remains = open_text(path)
         if remains is None:
             continue
         if _fits(remains, life):
+            if doubtful is not None:
+                doubtful.close()
             return remains
-        remains.close()
-    return None
+        if doubtful is None and path == life.path and _inode_at(path) == (life.device, life.inode):
+            doubtful = remains
+            doubtful.certain = False
+        else:
+            remains.close()
+    return doubtful
 
 
 def _fits(remains: Remains, life: Life) -> bool:
     try:
-        return Head(life.head_length, life.head_digest).fits(remains.read_at(0, HEAD_BYTES))
+        begins_alike = Head(life.head_length, life.head_digest).fits(remains.read_at(0, HEAD_BYTES))
+        return begins_alike and (life.offset == 0 or bool(remains.read_at(life.offset - 1, 1)))
     except SourceError:
         return False
 

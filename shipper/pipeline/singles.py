@@ -253,8 +253,12 @@ class Singles:
         self._refused[id(item.portion)].append(Refused(item.span, reason, detail, item.event))
 
     def _finish(self) -> None:
+        unnamed = self._unnamed
         for number, portion in enumerate(self._portions):
             settlement = Settlement(refused=self._refused[id(portion)], filtered=portion.filtered, status=self._status)
             if number == 0:
-                settlement.refused_unnamed, settlement.unnamed_detail = self._unnamed, self._unnamed_detail
+                settlement.unnamed_in_batch, settlement.unnamed_detail = self._unnamed, self._unnamed_detail
+            # Which ones, nobody knows: each portion is charged with no more than it has, so that accounts balance.
+            settlement.refused_unnamed = min(unnamed, settlement.remaining(portion.encoded.records))
+            unnamed -= settlement.refused_unnamed
             self._sender.settled(portion, settlement)

@@ -39,6 +39,7 @@ class Verified(msgspec.Struct, kw_only=True):
         verdict: ``agrees``, ``disagrees``, or ``gone``: its bytes cannot be read any more, its rows agree.
         spans, bytes: Of its ledger.
         checked_bytes: Of them, those that were compared with the file.
+        agreed_spans: Of them, those whose bytes are as they were.
         recounted: Records that were counted again.
         figures: Of the ledger: records by fate, bytes by the reason for which they were passed over.
         notes: What could not be checked, and why.
@@ -51,6 +52,7 @@ class Verified(msgspec.Struct, kw_only=True):
     spans: int
     bytes: int
     checked_bytes: int = 0
+    agreed_spans: int = 0
     recounted: int = 0
     figures: dict[str, int] = {}
     disagreements: list[Disagreement] = []
@@ -109,13 +111,23 @@ def _verify_one(ledger: Ledger, reading: SourceReading | None, guard: MatchGuard
         with remains:
             found.path = remains.path
             Recount(life, reading, guard, remains, found).run(entries)
-    elif entries:
+            if not remains.certain and _is_another(found, life):
+                found.disagreements = audit(entries, life.offset)
+                found.checked_bytes = found.recounted = 0
+                remains = None
+    if entries and remains is None:
         found.verdict = "gone"
         found.notes.append("no file with its bytes is left to be read: its figures stand, unverified")
     if found.disagreements:
         found.verdict = "disagrees"
         found.disagreements.sort(key=lambda wrong: (wrong.start, wrong.end))
     return found
+
+
+def _is_another(found: Verified, life: Life) -> bool:
+    """Return whether what stands under the name has been truncated: it is shorter, and no span of it is as it was."""
+    faults = {wrong.fault for wrong in found.disagreements}
+    return found.checked_bytes < life.offset and Fault.BYTES_MISSING in faults and not found.agreed_spans
 
 
 class Recount:
@@ -160,6 +172,7 @@ class Recount:
                 counting.feed(piece)
             self._found.checked_bytes += len(piece)
         wrong = check.result()
+        self._found.agreed_spans += wrong is None
         if wrong is None and counting is not None:
             counted = counting.finish()
             self._carry = counting.carry
