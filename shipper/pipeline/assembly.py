@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from shipper.adapters.dead_letters import DeadLetters
@@ -25,6 +25,7 @@ from shipper.pipeline.following import Following
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.health import Health
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.outlet import Outlet
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
 from shipper.pipeline.supervise import Beats
@@ -42,7 +43,8 @@ class Parts:
     """Owns one of each; made on the event loop and the main thread, which the guard takes its signal on.
 
     Attributes:
-        config: What they were made from.
+        config: What they were made from, or exchanged for by a reload.
+        readings: What reads each source's files, in the order of the sources.
         offsets: The offset store's thread.
         letters: The dead letters, on that thread too.
     """
@@ -75,14 +77,15 @@ class Parts:
         self.committer = Committer(
             offsets, journal, wall_clock_ms, beat=beats.of("committer"), beat_seconds=beats.every_seconds
         )
-        self.output = self._make_output()
+        self.output = Outlet(output_of(config, self._unread_by_source), config.endpoint.timeout_seconds)
         self.sender = self._make_sender(journal, beats)
         self.tailer = Tailer(
             self.sender, self.committer, self.guard, journal, Clock(wall_clock_ms, time.monotonic),
             budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
         )  # fmt: skip
+        self.readings = readings_of(config)
         self.census = Census(
-            config.sources, readings_of(config), discovery_of(config), self.tailer, self.committer, offsets, journal,
+            config.sources, self.readings, discovery_of(config), self.tailer, self.committer, offsets, journal,
             wall_clock_ms,
         )  # fmt: skip
         self.watcher = Watcher(config.state_dir, wake) if wake is not None else None
@@ -91,19 +94,6 @@ class Parts:
             scan_seconds=config.limits.scan_seconds, flush_seconds=config.endpoint.flush_interval_seconds,
             poll_seconds=poll_seconds(config), beat=beats.of("following"), beat_seconds=beats.every_seconds,
         )  # fmt: skip
-
-    def _make_output(self) -> HttpOutput:
-        endpoint = self.config.endpoint
-        return HttpOutput(
-            endpoint.url,
-            loopback=endpoint.is_loopback,
-            authorization=endpoint.authorization,
-            compress=endpoint.compresses,
-            connect_timeout_seconds=endpoint.connect_timeout_seconds,
-            timeout_seconds=endpoint.timeout_seconds,
-            connections=endpoint.concurrency,
-            unread=self._unread_by_source,
-        )
 
     def _make_sender(self, journal: Journal, beats: Beats) -> Sender:
         endpoint = self.config.endpoint
@@ -127,6 +117,21 @@ class Parts:
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:
         self.tailer.settled(portion, settlement)  # made after the sender, which it needs
+
+
+def output_of(config: Config, unread: Callable[[], Mapping[str, int]]) -> HttpOutput:
+    """Return what posts to the endpoint of *config*; *unread*: bytes by source that are not read yet."""
+    endpoint = config.endpoint
+    return HttpOutput(
+        endpoint.url,
+        loopback=endpoint.is_loopback,
+        authorization=endpoint.authorization,
+        compress=endpoint.compresses,
+        connect_timeout_seconds=endpoint.connect_timeout_seconds,
+        timeout_seconds=endpoint.timeout_seconds,
+        connections=endpoint.concurrency,
+        unread=unread,
+    )
 
 
 def readings_of(config: Config) -> list[SourceReading]:

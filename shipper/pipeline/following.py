@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from shipper.adapters.files import inode_of
 from shipper.adapters.watch import Watcher
 from shipper.core.model import FileKey
+from shipper.errors import ShipperError
 from shipper.pipeline.census import Census
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.tailer import Tailer
@@ -61,14 +63,13 @@ class Following:
             beat: Called with each turn of the loop.
             beat_seconds: The longest rest between two turns, also where there is nothing to do.
         """
-        self._gather_seconds = min(flush_seconds * GATHER_SHARE, LONGEST_GATHER_SECONDS)
         self._tailer = tailer
         self._census = census
         self._watcher = watcher
         self._journal = journal
-        self._scan_seconds = scan_seconds
-        self._poll_seconds = poll_seconds
         self._next_scan = 0.0
+        self.retime(scan_seconds=scan_seconds, flush_seconds=flush_seconds, poll_seconds=poll_seconds)
+        self._asked: deque[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = deque()
         self._scanned_at = 0.0
         self._took = 0.0
         self._wanted = True
@@ -81,6 +82,23 @@ class Following:
         self.scanned = asyncio.Event()
         self._beat = beat
         self._beat_seconds = beat_seconds
+
+    def retime(self, *, scan_seconds: float, flush_seconds: float, poll_seconds: float | None) -> None:
+        """Keep another rhythm from now on; as in `__init__`."""
+        self._gather_seconds = min(flush_seconds * GATHER_SHARE, LONGEST_GATHER_SECONDS)
+        self._scan_seconds = scan_seconds
+        self._poll_seconds = poll_seconds
+        self._next_scan = 0.0
+
+    async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run *work* while nothing is read and no scan is under way; raise what it raises.
+
+        Once begun it is finished, also when this wait is cancelled. What is no error of ours ends `run` as well.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._asked.append((work, done))
+        self._tailer.wake.set()
+        await done
 
     def scan_soon(self) -> None:
         """Scan with the next turn of the loop."""
@@ -95,6 +113,7 @@ class Following:
         while not self.stopping:
             tailer.wake.clear()
             self._beat()
+            await self._do_what_was_asked()
             self._hear()
             await self._maybe_scan()
             self.scanned.set()
@@ -126,6 +145,21 @@ class Following:
                 await self._census.scan()
         for followed in list(tailer.followed.values()):
             tailer.close_record(followed)
+
+    async def _do_what_was_asked(self) -> None:
+        while self._asked:
+            work, done = self._asked.popleft()
+            if done.done():  # nobody waits any more
+                continue
+            try:
+                await work()
+            except ShipperError as error:
+                _fail(done, error)
+            except BaseException as error:
+                _fail(done, error)
+                raise
+            if not done.done():
+                done.set_result(None)
 
     # -- parts of a turn -----------------------------------------------------------------------------
 
@@ -206,3 +240,8 @@ class Following:
         except TimeoutError:
             return False
         return True
+
+
+def _fail(done: asyncio.Future[None], error: BaseException) -> None:
+    if not done.done():
+        done.set_exception(error)
