@@ -17,6 +17,7 @@ from shipper.errors import ConfigError, ShipperError
 _COMMANDS: Final = {
     "init": "look at this host's logs, ask, and write agent.yaml",
     "run": "follow the configured files and deliver them",
+    "reload": "let the running agent read its configuration again",
     "check": "validate the configuration, the paths and the endpoint",
     "doctor": "look for what keeps logs from being shipped, and how to mend it",
     "selftest": "do damage to an agent on this host, and count what becomes of every line",

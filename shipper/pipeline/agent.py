@@ -19,6 +19,7 @@ from typing import Final
 from shipper.adapters.control import ControlServer, Handler
 from shipper.adapters.offsets import OffsetStore
 from shipper.config import Config
+from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
 from shipper.errors import StateDamaged, StateError
 from shipper.pipeline.assembly import Parts, wall_clock_ms
@@ -27,6 +28,7 @@ from shipper.pipeline.journal import Journal
 from shipper.pipeline.ledger_keeping import LedgerKeeper
 from shipper.pipeline.monitoring import Monitoring
 from shipper.pipeline.progress import Progress
+from shipper.pipeline.reload import Reloader
 from shipper.pipeline.service import Service
 from shipper.pipeline.state_commands import StateCommands, open_state
 from shipper.pipeline.state_replay import Replayer
@@ -69,6 +71,8 @@ class Agent:
         self._closing = contextlib.AsyncExitStack()
         self._control: ControlServer | None = None
         self._status_line = StatusLine()
+        self._reloader: Reloader | None = None
+        self._detached: set[FileKey] = set()
         self._backed_up = 0
 
     # -- starting ----------------------------------------------------------------------------------
@@ -112,13 +116,17 @@ class Agent:
         if following:
             monitoring = Monitoring(parts, journal)
             self._closing.push_async_callback(monitoring.stop)
-            handlers = self._handlers() | monitoring.handlers()
+            self._reloader = reloader = Reloader(
+                parts, journal, on_begin=self._service.reloading, on_end=self._service.ready, detached=self._detached
+            )
+            handlers = self._handlers() | monitoring.handlers() | {"reload": reloader.answer}
             self._control = ControlServer(config.state_dir, handlers, monitoring.streams())
             await self._control.start()
             for name, task in monitoring.tasks().items():
                 self._tasks.spawn(name, task)
             self._tasks.spawn("control", self._control.failed())
             self._tasks.spawn("following", parts.following.run())
+            self._tasks.spawn("reload", reloader.run())
             self._tasks.spawn("ready", self._say_ready(), may_end=True)
             journal.say(
                 "agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url
@@ -139,11 +147,9 @@ class Agent:
                 self._tasks.spawn("embedded endpoint", embedded.watch())
 
     def _handlers(self) -> dict[str, Handler]:
-        endpoint = self._config.endpoint
-        replayer = Replayer(endpoint.url, endpoint.token, endpoint.timeout_seconds, wall_clock_ms)
         commands = StateCommands(
             self.parts.offsets, self.parts.letters, wall_clock_ms,
-            on_changing=self._detach, on_changed=self._seat_anew, replay=replayer,
+            on_changing=self._detach, on_changed=self._seat_anew, replay=self._replay,
         )  # fmt: skip
         return commands.handlers()
 
@@ -154,10 +160,7 @@ class Agent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop)
-        loop.add_signal_handler(
-            signal.SIGHUP,
-            lambda: self._journal.say("reload_refused", hint="restart the agent to read agent.yaml again"),
-        )
+        loop.add_signal_handler(signal.SIGHUP, self._ask_to_reload)
         drained = False
         try:
             await _first(self.start(), self._stop_asked.wait())
@@ -169,6 +172,10 @@ class Agent:
             drained = await self.stop(DRAIN_SECONDS)
             if hasattr(self, "parts"):
                 self._journal.say("agent_stopped", drained=drained, **_figures(self.totals()))
+
+    def _ask_to_reload(self) -> None:
+        if self._reloader is not None:  # else it is read in a moment anyway
+            self._reloader.ask()
 
     def _ask_to_stop(self) -> None:
         if self._stop_asked.is_set():
@@ -248,8 +255,14 @@ class Agent:
 
     # -- the control socket's hooks ------------------------------------------------------------------
 
+    async def _replay(self, letters: Sequence[DeadLetter]) -> Sequence[str]:
+        endpoint = self.parts.config.endpoint
+        replayer = Replayer(endpoint.url, endpoint.token, endpoint.timeout_seconds, wall_clock_ms)
+        return await replayer(letters)
+
     async def _detach(self, keys: Sequence[FileKey]) -> None:
         """Stop following *keys*, so that their rows can change under us."""
+        self._detached.update(keys)
         await self.parts.committer.save()
         for key in keys:
             followed = self.parts.tailer.followed.get(key)
@@ -262,6 +275,7 @@ class Agent:
         """Follow *keys* again, from where their rows stand now."""
         lives = await self.parts.offsets.run(OffsetStore.load)
         self.parts.census.take_up([life for life in lives if life.key in set(keys)])
+        self._detached.difference_update(keys)
         self.parts.following.scan_soon()
 
     # -- tasks -----------------------------------------------------------------------------------------
