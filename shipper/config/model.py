@@ -121,7 +121,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         spill_bytes: Room for bytes of files that are about to vanish; not used yet.
         open_files: Files held open at a time.
         scan_seconds: Time between reconciliation scans.
-        ledger_seconds: How long the account of a finished file is kept; not used yet.
+        ledger_seconds: How long the ledger keeps single spans of a file, and the account of one that is gone.
     """
 
     memory_bytes: Annotated[Size, Meta(ge=4 << 20)] = msgspec.field(default=64 << 20, name="memory")
