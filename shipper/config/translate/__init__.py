@@ -59,7 +59,7 @@ def _peer(root: Given) -> str | None:
     keys = {re.split(r"[.#]", key)[0] for key, _ in root.entries()}
     if keys & {"scrape_configs"}:
         return "promtail"
-    if keys & {"filebeat"} or any(one.get("module") for one in root.items() if one.path):
+    if keys & {"filebeat"} or any(one.get("module") or one.get("type") for one in root.items() if one.path):
         return "filebeat"
     if keys & {"pipeline", "INPUT", "SERVICE", "@include"} or {"service", "includes"} <= keys:
         return "fluent_bit"

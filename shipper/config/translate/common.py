@@ -22,7 +22,7 @@ from shipper.config.yaml_tree import Mapping, Node, Scalar, Sequence
 Kind = Literal["translated", "differs", "untranslated"]
 Value = str | int | list[str] | list[dict[str, str]] | dict[str, "str | int | list[str]"]
 
-_SECRET: Final = re.compile(r"pass|secret|token|api_?key|auth|credential|header", re.IGNORECASE)
+_SECRET: Final = re.compile(r"pass|secret|token(?!izer)|api_?key|auth|credential|header", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(r"//[^/\s@]*@")
 _REFERENCE: Final = re.compile(r"(?<!\\)\$\{(?P<name>[A-Za-z_]\w*)(?::(?P<default>[^{}]*))?\}|\$(?=[${])")
 _NOTHING_LIKE_IT: Final = "shipper has no such setting, or needs none"

@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 from shipper.config.translate.common import Draft, Given
+from shipper.config.translate.filebeat_processors import add_tags, processors
 from shipper.config.translate.steps import add_pattern, ignore_older, set_encoding, set_timeout
+from shipper.config.translate.trees import included
 
 MODULES: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("nginx", "access"): ("nginx_access", "/var/log/nginx/access.log*"),
@@ -34,13 +36,35 @@ def sources(root: Given) -> list[Draft]:
         for number, one in enumerate(given.items() if given else []):
             draft = _input(one, number)
             drafts += [draft] if draft else []
-    modules = root.get("filebeat.modules") or (root if any(one.path for one in root.items()) else None)
-    for one in modules.items() if modules else []:
-        drafts += _module(one)
+    for file in _configured(root, "inputs"):
+        drafts += [draft for number, one in enumerate(file.items()) if (draft := _input(one, number))]
+        file.leave_rest()
+    bare = root if any(one.path for one in root.items()) else None  # a file of modules.d, or of inputs.d
+    modules = [root.get("filebeat.modules"), bare, *_configured(root, "modules")]
+    for number, one in enumerate(one for given in modules if given for one in given.items()):
+        if one.get("module"):
+            drafts += _module(one)
+        elif one.get("type") and (draft := _input(one, number)):
+            drafts.append(draft)
+    for draft in drafts:  # what stands at the top holds for every input
+        own = dict(draft.part("attributes"))
+        _fields(root, draft)
+        draft.part("attributes").update({name: value for name, value in own.items() if name != "tags"})
+        processors(root.get("processors"), draft)
     for key, value in root.entries():
         if key.partition(".")[0] == "output":
             value.leave_rest(_OUTPUT)
     return drafts
+
+
+def _configured(root: Given, kind: str) -> list[Given]:
+    """Return the files that `filebeat.config.inputs` or `.modules` names."""
+    path, enabled = root.get(f"filebeat.config.{kind}.path"), root.get(f"filebeat.config.{kind}.enabled")
+    if path is None or (enabled and enabled.text.lower() == "false"):
+        return []
+    if enabled:
+        enabled.became("sources")
+    return included(path, path.text.replace("${path.config}/", "").replace("${path.config}", "."), what="sources")
 
 
 def _input(given: Given, number: int) -> Draft | None:
@@ -75,8 +99,7 @@ def _input(given: Given, number: int) -> Draft | None:
             )
     _parsers(given, draft)
     _fields(given, draft)
-    for one in ((steps := given.get("processors")) and steps.items()) or []:
-        _processor(one, draft)
+    processors(given.get("processors"), draft)
     return draft
 
 
@@ -127,25 +150,14 @@ def _multiline(given: Given | None, draft: Draft) -> None:
             draft.part("multiline")["max_lines"] = int(lines.became("multiline.max_lines").text)
 
 
-def _processor(given: Given, draft: Draft) -> None:
-    when = given.get("drop_event.when")
-    for condition in either.items() if when and (either := when.get("or")) else [when] if when else []:
-        if len(list(condition.entries())) == 1 and (when is condition or condition.path[-2] == "or"):
-            add_pattern(draft, "drop", condition.get("regexp.message"))
-            contained = condition.get("contains.message")
-            if contained and contained.text:
-                draft.add("drop", re.escape(contained.became("drop").text))
-
-
 def _fields(given: Given, draft: Draft) -> None:
     fields, at_root, tags = given.get("fields"), given.get("fields_under_root"), given.get("tags")
     if fields:
         draft.attributes(fields, "" if at_root and at_root.is_on else "fields.")
     if at_root:
         at_root.became("attributes")
-    if tags and tags.items():
-        draft.part("attributes")["tags"] = ",".join(one.text for one in tags.items())
-        tags.note("differs", "attributes.tags: one text with commas")
+    if tags:
+        add_tags(tags, draft)
 
 
 def _module(given: Given) -> list[Draft]:
