@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from shipper.errors import ShipperError
 
@@ -28,7 +28,7 @@ class Supervisor:
         """*say* takes an event's name and its fields, as Journal.say does: it hears which task has failed."""
         self._say = say
         self._tasks: dict[asyncio.Task[None], str] = {}
-        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._failure: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._failure.add_done_callback(lambda failure: failure.cancelled() or failure.exception())
 
     @property
@@ -49,12 +49,12 @@ class Supervisor:
             Exception: What a task raised before that.
             TaskEnded: A task came to its end before that.
         """
-        mine = asyncio.ensure_future(work)
+        mine: asyncio.Future[object] = asyncio.ensure_future(work)
         try:
             await asyncio.wait({mine, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             if self._failure.done():
                 self._failure.result()
-            return mine.result()
+            return cast(T, mine.result())
         finally:
             if not mine.done():
                 mine.cancel()
