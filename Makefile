@@ -1,5 +1,7 @@
 # make run       a virtual environment, shipper in it, the agent with its embedded endpoint on agent.yaml
 # make test      what the tests need, then lint, types and tests
+# make packages  a deb and an rpm in dist/, with checksums and the list of their parts: docs/packaging.md
+# make package-test  the same, linted, installed, upgraded and removed, under a real systemd (as root, on Debian)
 # make bench     the throughput report (by hand, not in CI)
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 CONFIG ?= agent.yaml
 JOBS ?= 2
 
-.PHONY: run test lint types unit bench clean
+.PHONY: run test lint types unit bench packages package-test clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) packaging/require_python.py
@@ -38,5 +40,17 @@ unit: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.report
 
+build/tools/.installed: packaging/tools.lock
+	$(PYTHON) packaging/require_python.py
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r packaging/tools.lock
+	touch $@
+
+packages: build/tools/.installed
+	build/tools/bin/python packaging/steps/build.py
+
+package-test: build/tools/.installed $(VENV)/.installed-dev
+	packaging/suite/run $(BIN)/python
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
