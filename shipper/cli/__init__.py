@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
+import textwrap
 from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
 
 from shipper import __version__
+from shipper.config.problems import fitted
 from shipper.errors import ConfigError, ShipperError
 
 # Loaded when asked for: `shipper run` should not pay for what `shipper endpoint` needs.
 _COMMANDS: Final = {
     "init": "look at this host's logs, ask, and write agent.yaml",
     "run": "follow the configured files and deliver them",
+    "backfill": "send old files once, compressed ones too",
     "reload": "let the running agent read its configuration again",
     "check": "validate the configuration, the paths and the endpoint",
     "doctor": "look for what keeps logs from being shipped, and how to mend it",
@@ -83,9 +87,15 @@ def _show(error: ShipperError) -> None:
     if not isinstance(error, ConfigError) or not sys.stderr.isatty():
         click.echo(str(error), err=True)
         return
+    columns = shutil.get_terminal_size().columns
     for problem, excerpt in zip(error.problems, error.excerpts, strict=True):
-        click.echo(problem, err=True)
+        click.echo(_wrapped(problem, columns), err=True)
         if excerpt:
-            source, _, caret = excerpt.rpartition("\n")
+            source, _, caret = fitted(excerpt, columns).rpartition("\n")
             click.echo(source, err=True)
             click.echo(caret if "NO_COLOR" in os.environ else click.style(caret, fg="red", bold=True), err=True)
+
+
+def _wrapped(text: str, columns: int) -> str:
+    """Return *text* broken at spaces; a word that is longer than a line (a path, a pattern) stays whole."""
+    return textwrap.fill(text, max(columns, 20), break_long_words=False, break_on_hyphens=False)

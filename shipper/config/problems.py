@@ -18,6 +18,14 @@ _MAY_HOLD_A_SECRET: Final = re.compile(
     r"\btoken\b\s*[\"']?\s*:|//[^/\s]*@|[?&][\w.-]*token|dt0[a-z]\d\d\.", re.IGNORECASE
 )
 
+# What stands at a wrong place: a quoted text, else up to what ends a plain one.
+_WORD: Final = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#'"][^,\[\]{}#]*?(?=\s*(?:[,\]}#]|:(?:\s|$)|$))"""
+)
+_BEFORE_A_WORD: Final = ("", " ", "\t", "[", "{", ",")
+_GUTTER: Final = " | "
+_LEAST_SHOWN: Final = 10
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -105,10 +113,26 @@ class Problems:
             return ""
         caret = (problem.column or len(source) - len(source.lstrip()) + 1) - 1
         begin = max(0, caret - _EXCERPT_CHARACTERS // 2) if len(source) > _EXCERPT_CHARACTERS else 0
+        # A place inside a value (where a pattern goes wrong) is one character.
+        word = _WORD.match(source, caret) if source[caret - 1 : caret] in _BEFORE_A_WORD else None
+        mark = "^" * (min(word.end(), begin + _EXCERPT_CHARACTERS) - caret if word is not None else 1)
         # Control characters of a file are not for a terminal; a tab takes one place, as the caret counts it.
         shown = "".join(c if c.isprintable() else " " for c in source[begin : begin + _EXCERPT_CHARACTERS])
         number = f"{problem.line:>5}"
-        return f"{number} | {shown}\n{' ' * len(number)} | {' ' * (caret - begin)}^"
+        return f"{number}{_GUTTER}{shown}\n{' ' * len(number)}{_GUTTER}{' ' * (caret - begin)}{mark}"
+
+
+def fitted(excerpt: str, columns: int) -> str:
+    """Return an excerpt (see `Problems.excerpts`) that fits a terminal of so many *columns*: cut round the caret."""
+    source, _, marks = excerpt.partition("\n")
+    gutter = source.find(_GUTTER) + len(_GUTTER)
+    room = max(_LEAST_SHOWN, columns - gutter)
+    if max(len(source), len(marks)) <= gutter + room:
+        return excerpt
+    caret = marks.index("^") - gutter
+    begin = max(0, min(caret - room // 3, len(source) - gutter - room))
+    lines = (line[:gutter] + line[gutter + begin : gutter + begin + room] for line in (source, marks))
+    return "\n".join(lines)
 
 
 def raise_any(*files: Problems) -> None:

@@ -248,7 +248,7 @@ def test_a_terminal_is_shown_the_line_with_a_caret(no_color: bool, tmp_path: Pat
     try:
         status = subprocess.run(
             [sys.executable, "-m", "shipper", "check"], cwd=tmp_path, stderr=terminal, stdin=terminal,
-            env={**environ, **({"NO_COLOR": "1"} if no_color else {}), "PYTHONPATH": PROJECT},
+            env={**environ, **({"NO_COLOR": "1"} if no_color else {}), "PYTHONPATH": PROJECT, "COLUMNS": "80"},
             timeout=60, check=False,
         ).returncode  # fmt: skip
         said = os.read(master, 4096).decode().replace("\r\n", "\n")
@@ -259,7 +259,7 @@ def test_a_terminal_is_shown_the_line_with_a_caret(no_color: bool, tmp_path: Pat
     assert status == 78
     caret = "      |             ^" if no_color else "\x1b[31m\x1b[1m      |             ^\x1b[0m"
     assert said == (
-        "agent.yaml:4: sources[0].keep[0]: missing ), unterminated subpattern at column 3: 'ab('\n"
+        "agent.yaml:4: sources[0].keep[0]: missing ), unterminated subpattern at column\n3: 'ab('\n"
         f"    4 |   keep: ['ab(']\n{caret}\n"
     )
 
