@@ -12,7 +12,7 @@ import os
 import stat
 from bisect import bisect_right, insort
 from collections.abc import Iterable
-from typing import Final, Literal, Self
+from typing import Final, Literal, Protocol, Self
 
 from shipper.adapters.compressed_bzip2 import MAGIC as BZIP2
 from shipper.adapters.compressed_bzip2 import Bzip2Decoder
@@ -45,6 +45,57 @@ def kind_of(head: bytes) -> Kind | None:
     return "zstd" if head.startswith(ZSTD) or is_skippable(head) else None
 
 
+class Bytes(Protocol):
+    """The bytes of one file, wherever it is.
+
+    Attributes:
+        size: How many there were when it was opened.
+    """
+
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to *size* bytes at *offset*; fewer at the end. Raises FileUnreadable."""
+
+    def close(self) -> None:
+        """Give it back; a second call does nothing."""
+
+
+class LocalBytes:
+    """A regular file of this host."""
+
+    def __init__(self, path: str) -> None:
+        """Open *path*.
+
+        Raises:
+            FileVanished: There is no such file.
+            FileUnreadable: It must not be read, or is no regular file.
+        """
+        self.path = path
+        try:
+            self._descriptor = os.open(path, _FLAGS)
+        except FileNotFoundError:
+            raise FileVanished(f"{shown(path)}: no such file") from None
+        except OSError as error:
+            raise FileUnreadable(f"{shown(path)}: {error.strerror}") from None
+        status = os.fstat(self._descriptor)
+        self.size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise FileUnreadable(f"{shown(path)}: no regular file")
+
+    def read(self, offset: int, size: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            raise FileUnreadable(f"{shown(self.path)}: {error.strerror} at byte {offset}") from None
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 class CompressedFile:
     """A compressed file, open for reading; owned by one thread at a time. Every call may block on the disk.
 
@@ -54,13 +105,20 @@ class CompressedFile:
         size: Bytes of the compressed file, when it was opened.
     """
 
-    def __init__(self, path: str, descriptor: int, kind: Kind, points: Iterable[RestartPoint]) -> None:
-        """Use `open` instead."""
+    def __init__(self, path: str, packed: Bytes, points: Iterable[RestartPoint] = ()) -> None:
+        """Read *packed*, which is closed with this; *path* is what errors call it, *points* were found in it before.
+
+        Raises:
+            FileUnreadable: It is not compressed in a way that is known.
+        """
+        kind = kind_of(packed.read(0, 8))
+        if kind is None:
+            raise FileUnreadable(f"{shown(path)}: not a gzip, bzip2, xz or zstd file")
         self.path = path
-        self.kind = kind
-        self.size = os.fstat(descriptor).st_size
+        self.kind: Kind = kind
+        self.size = packed.size
         self.length: int | None = None
-        self._descriptor = descriptor
+        self._packed = packed
         self._decoder = self._decoder_for(kind)
         self._points = sorted({point.plain: point for point in points if point.plain}.values(), key=_plain)
         if isinstance(self._decoder, XzDecoder):
@@ -79,16 +137,11 @@ class CompressedFile:
             FileVanished: There is no such file.
             FileUnreadable: It must not be read, or is not compressed in a way that is known.
         """
+        packed = LocalBytes(path)
         try:
-            descriptor = os.open(path, _FLAGS)
-        except FileNotFoundError:
-            raise FileVanished(f"{_shown(path)}: no such file") from None
-        except OSError as error:
-            raise FileUnreadable(f"{_shown(path)}: {error.strerror}") from None
-        try:
-            return cls(path, descriptor, _kind_there(descriptor, path), points)
+            return cls(path, packed, points)
         except BaseException:
-            os.close(descriptor)
+            packed.close()
             raise
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -109,7 +162,7 @@ class CompressedFile:
         data = bytes(self._text[offset - self._begin : offset - self._begin + size]) if self._end > offset else b""
         if not data and self._damage is not None and size:
             raise FileUnreadable(
-                f"{_shown(self.path)}: damaged at byte {self._damage.byte} of {self.size}: {self._damage.why};"
+                f"{shown(self.path)}: damaged at byte {self._damage.byte} of {self.size}: {self._damage.why};"
                 f" {self._end} bytes of its text could be read"
             )
         self._forget(offset)
@@ -141,11 +194,26 @@ class CompressedFile:
             self.length = self._decoder.length()
         return self.length
 
+    def guess_length(self) -> int:
+        """Return about how many bytes of text there are, as the part that was read is packed."""
+        known = self.find_length()
+        if known is not None:
+            return known
+        read = self.compressed_offset
+        if not read:
+            return self._end
+        guess = round(self._end * self.size / read)
+        if self.kind == "gzip" and self.size > 8:
+            # The last member's length, modulo 4 GiB: all of it where there is one member.
+            said = int.from_bytes(self._packed.read(self.size - 4, 4), "little")
+            said += round((guess - said) / (1 << 32)) * (1 << 32)
+            if abs(said - guess) < guess // 2:
+                return said
+        return guess
+
     def close(self) -> None:
-        """Close the descriptor; a second call does nothing."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Close the file; a second call does nothing."""
+        self._packed.close()
 
     # -- moving --------------------------------------------------------------------------------------
 
@@ -197,37 +265,23 @@ class CompressedFile:
             del self._text[:surplus]
             self._begin += surplus
 
-    # -- the compressed side ---------------------------------------------------------------------------
-
     def _decoder_for(self, kind: Kind) -> Decoder:
+        read = self._packed.read
         match kind:
             case "gzip":
-                return GzipDecoder(self._read)
+                return GzipDecoder(read)
             case "bzip2":
-                return Bzip2Decoder(self._read)
+                return Bzip2Decoder(read)
             case "xz":
-                return XzDecoder(self._read, self.size)
+                return XzDecoder(read, self.size)
             case "zstd":
-                return ZstdDecoder(self._read)
-
-    def _read(self, offset: int, size: int) -> bytes:
-        try:
-            return os.pread(self._descriptor, size, offset)
-        except OSError as error:
-            raise FileUnreadable(f"{_shown(self.path)}: {error.strerror} at byte {offset}") from None
+                return ZstdDecoder(read)
 
 
-def _kind_there(descriptor: int, path: str) -> Kind:
-    regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-    kind = kind_of(os.pread(descriptor, 8, 0)) if regular else None
-    if kind is None:
-        raise FileUnreadable(f"{_shown(path)}: not a gzip, bzip2, xz or zstd file")
-    return kind
+def shown(path: str) -> str:
+    """Return *path* so that it can be printed."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(point: RestartPoint) -> int:
     return point.plain
-
-
-def _shown(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()

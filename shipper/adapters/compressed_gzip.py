@@ -144,14 +144,18 @@ class GzipDecoder:
         self._check, self._length = point.check, point.length
         self._held = b""
         self._inflate: Inflate | None = None
-        self.byte = -(-point.bit // 8)  # the next one to be fetched
+        self._fetched = -(-point.bit // 8)  # the next one to be fetched
         if point.length or point.bit % 8:
             bits = -point.bit % 8
-            first = self._read(self.byte - 1, 1)[0] if bits else 0
+            first = self._read(self._fetched - 1, 1)[0] if bits else 0
             self._inflate = BlockInflate(point.window, bits, first)
 
+    @property
+    def byte(self) -> int:
+        return self._fetched - len(self._held)
+
     def point(self) -> RestartPoint | None:
-        at = self.byte - len(self._held)
+        at = self.byte
         if self._inflate is None:
             return RestartPoint(at * 8, self._plain)
         bits = self._inflate.bits_left()
@@ -177,10 +181,10 @@ class GzipDecoder:
         try:
             text, left = inflate.step(self._held)
         except zlib.error as error:
-            raise Damaged(self.byte - len(self._held), f"no deflate data ({error})") from None
+            raise Damaged(self.byte, f"no deflate data ({error})") from None
         self._held = self._held[before - left :]
         if starved and not text and not inflate.finished:
-            raise Damaged(self.byte, "the file ends within a member")
+            raise Damaged(self._fetched, "the file ends within a member")
         self._check = zlib.crc32(text, self._check)
         self._length += len(text)
         self._plain += len(text)
@@ -202,7 +206,7 @@ class GzipDecoder:
                 break
         if not self._held:
             return False
-        start = self.byte - len(self._held)
+        start = self.byte
         header = self._take(10, start)
         if not header.startswith(MAGIC):
             raise Damaged(start, "no gzip member begins here")
@@ -220,7 +224,7 @@ class GzipDecoder:
         return True
 
     def _end_member(self) -> None:
-        at = self.byte - len(self._held)
+        at = self.byte
         trailer = self._take(8, at)
         check, length = int.from_bytes(trailer[:4], "little"), int.from_bytes(trailer[4:], "little")
         self._inflate = None
@@ -230,12 +234,12 @@ class GzipDecoder:
     def _take(self, size: int, start: int) -> bytes:
         while len(self._held) < size:
             if not self._fetch():
-                raise Damaged(self.byte, f"the file ends within the member that begins at byte {start}")
+                raise Damaged(self._fetched, f"the file ends within the member that begins at byte {start}")
         taken, self._held = self._held[:size], self._held[size:]
         return taken
 
     def _fetch(self) -> bool:
-        more = self._read(self.byte, READ_BYTES)
-        self.byte += len(more)
+        more = self._read(self._fetched, READ_BYTES)
+        self._fetched += len(more)
         self._held += more
         return bool(more)

@@ -1,0 +1,1 @@
+"""Old logs shipped once: planned, split over worker processes, resumable."""

@@ -1,0 +1,409 @@
+"""Has worker processes send what the jobs say, and keeps account of it.
+
+Pieces are dealt from the oldest file on to whoever has room. What a worker
+reports is saved, then counted; a worker that dies has its pieces dealt again
+from where they are settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from shipper.adapters.texts import STDIN
+from shipper.pipeline.backfill.crew import Hand, WorkersDie, hire
+from shipper.pipeline.backfill.deals import Deals, Run, weight
+from shipper.pipeline.backfill.keeper import Keeper
+from shipper.pipeline.backfill.protocol import (
+    Drop,
+    Finished,
+    FromWorker,
+    Go,
+    Moved,
+    Pause,
+    Paused,
+    Rate,
+    Resume,
+    Said,
+    Setup,
+    State,
+)
+from shipper.pipeline.backfill.survey import Job
+from shipper.pipeline.totals import Totals, total
+
+LOAD_BYTES: Final = 8 << 20
+MOST_PIECES: Final = 64
+DEATHS_ALLOWED: Final = 5
+STOP_SECONDS: Final = 5.0
+TICK_SECONDS: Final = 0.2
+PAUSE_SECONDS: Final = 10.0
+
+
+class Observer(Protocol):
+    """Who shows how it goes."""
+
+    def tick(self, figures: Figures) -> None:
+        """Called a few times a second."""
+
+    def file_done(self, job: Job, error: str) -> None:
+        """All of a file is settled, or it was given up."""
+
+    def say(self, event: str, fields: dict[str, str | int | float | bool | None]) -> None:
+        """Something happened that the operator should know."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast, and for how long.
+
+    Attributes:
+        workers: Processes.
+        events_per_second, bytes_per_second: Over all of them; 0 for no limit.
+        give_up_seconds: Longest wait for an endpoint that takes nothing; None for ever.
+    """
+
+    workers: int = 1
+    events_per_second: float = 0.0
+    bytes_per_second: float = 0.0
+    give_up_seconds: float | None = None
+
+
+class Figures(msgspec.Struct):
+    """How it stands.
+
+    Attributes:
+        read_bytes, todo_bytes: Of the files' text.
+        acked: Records so far.
+        letters: Records that went to the dead letters.
+        running: Files that are being sent.
+        waiting: What is waited for; empty where nothing is.
+        errors: Files that were given up.
+    """
+
+    read_bytes: int
+    todo_bytes: int
+    acked: int
+    letters: int
+    running: list[Run]
+    waiting: str
+    errors: int
+    files_done: int
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What became of it all.
+
+    Attributes:
+        errors: By file.
+        gave_up: The endpoint took nothing for as long as was allowed.
+        stopped: The operator stopped it.
+        cpu_seconds: Of the workers.
+        peak_bytes: Of the largest of them.
+        requests: That the endpoint took.
+    """
+
+    totals: Totals
+    errors: dict[str, str] = {}
+    gave_up: bool = False
+    stopped: bool = False
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_bytes: int = 0
+    requests: int = 0
+
+    @property
+    def delivered(self) -> bool:
+        """Whether every event that was asked for has arrived."""
+        return self.totals.delivered and not (self.errors or self.gave_up or self.stopped)
+
+
+class Coordinator:
+    """One run; owns the workers, used from the event loop only."""
+
+    def __init__(self, jobs: Sequence[Job], deals: Deals, keeper: Keeper, setup: Setup, limits: Limits,
+                 observer: Observer) -> None:  # fmt: skip
+        """*jobs* have their rows saved."""
+        self._deals = deals
+        self._keeper = keeper
+        self._setup = setup
+        self._limits = limits
+        self._observer = observer
+        self._hands: list[Hand] = []
+        self._reads_stdin = any(job.place.path == STDIN and job.todo for job in jobs)
+        self._counts: Counter[str] = Counter()
+        self._pending = 0
+        self._errors: dict[str, str] = {}
+        self._files = sum(bool(job.todo) for job in jobs)
+        self._todo_bytes = sum(job.planned.todo_bytes for job in jobs)
+        self._done_bytes = 0
+        self._files_done = 0
+        self._deaths = 0
+        self._cpu, self._peak, self._requests = 0.0, 0, 0
+        self._progressed = time.monotonic()
+        self._news = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._paused: set[Hand] | None = None
+        self._all_paused = asyncio.Event()
+        self._gave_up = False
+        self._listeners: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> Outcome:
+        """Send everything, or as much as can be; workers are gone when this returns.
+
+        Raises:
+            StateError: What is settled cannot be saved.
+            WorkersDie: Workers end as soon as they are started.
+        """
+        began = time.monotonic()
+        self._take_signals()
+        try:
+            for _ in range(self._limits.workers if self._deals.runs else 0):
+                await self._hire()
+            if self._hands:
+                await self._with_chores()
+        finally:
+            await asyncio.gather(*(hand.dismiss(STOP_SECONDS) for hand in self._hands))
+            await asyncio.gather(*self._listeners)
+            for hand in self._hands:
+                self._note_end(hand)
+            self._give_signals_back()
+        await self._keeper.save()
+        self._observer.tick(self.figures())
+        counts = Counter(self._counts)
+        counts["read"] += self._pending
+        counts["pending"] = self._pending
+        counts["bytes_read"] = self._done_bytes
+        return Outcome(
+            totals=total(counts, self._files), errors=self._errors, gave_up=self._gave_up,
+            stopped=self._stop.is_set() and not self._gave_up, seconds=time.monotonic() - began, cpu_seconds=self._cpu,
+            peak_bytes=self._peak, requests=self._requests,
+        )  # fmt: skip
+
+    async def _with_chores(self) -> None:
+        chores = [asyncio.create_task(self._keeper.run()), asyncio.create_task(self._tick())]
+        work = asyncio.create_task(self._work())
+        try:
+            await asyncio.wait({work, *chores}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (*chores, work):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (*chores, work):
+                task.cancel()
+            await asyncio.gather(*chores, work, return_exceptions=True)
+
+    # -- dealing ---------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while not self._stop.is_set():
+            self._news.clear()
+            if self._paused is None:
+                self._deal()
+            if not any(hand.pieces for hand in self._hands) and self._paused is None:
+                return
+            await self._news.wait()
+            await self._replace_dead()
+
+    def _deal(self) -> None:
+        while True:
+            hand = min(self._hands, key=lambda hand: (hand.load, len(hand.pieces)))
+            if hand.load >= LOAD_BYTES or len(hand.pieces) >= MOST_PIECES:
+                return
+            piece = self._deals.next()
+            while self._deals.failed:
+                run = self._deals.failed.pop()
+                self._give_up_file(run, run.error)
+            if piece is None:
+                return
+            dealt = self._deals.run_of(piece.number)
+            size = weight(piece, dealt.job.planned.plain_bytes if dealt else 0)
+            if piece.place.path == STDIN:
+                hand = self._hands[0]
+            elif hand.pieces and hand.load + size > LOAD_BYTES + (LOAD_BYTES >> 1):
+                self._deals.put_back(piece)
+                return
+            hand.deal(piece, max(size, 1))
+
+    async def _hire(self) -> None:
+        hand = await hire(self._setup, stdin=self._reads_stdin and not self._hands)
+        limits, share = self._limits, 1 / self._limits.workers
+        hand.tell(Rate(limits.events_per_second * share, limits.bytes_per_second * share))
+        self._hands.append(hand)
+        listener = asyncio.create_task(self._listen(hand))
+        self._listeners.add(listener)
+
+    async def _listen(self, hand: Hand) -> None:
+        await hand.listen(self._heard)
+        hand.close()
+        self._news.set()
+
+    async def _replace_dead(self) -> None:
+        if self._stop.is_set():
+            return
+        for hand in [hand for hand in self._hands if hand.process.returncode is not None]:
+            self._note_end(hand)
+            self._hands.remove(hand)
+            self._deaths += 1
+            self._observer.say("worker_died", {"status": hand.process.returncode, "pieces": len(hand.pieces)})
+            if self._deaths > DEATHS_ALLOWED * self._limits.workers:
+                raise WorkersDie(f"workers end with status {hand.process.returncode}; what was acknowledged is kept")
+            for number in hand.pieces:
+                if self._deals.run_of(number) is not None:
+                    self._deals.again(number)
+            await self._hire()
+
+    def _note_end(self, hand: Hand) -> None:
+        self._cpu += hand.state.cpu_seconds
+        self._requests += hand.state.accepted
+        self._peak = max(self._peak, hand.state.peak_bytes)
+        hand.state = State("unknown")
+
+    # -- what workers say -------------------------------------------------------------------------------
+
+    def _heard(self, hand: Hand, message: FromWorker) -> None:
+        match message:
+            case Moved():
+                self._moved(message)
+            case Finished():
+                self._finished(hand, message)
+            case State():
+                if message.accepted != hand.state.accepted or not message.held_bytes:
+                    self._progressed = time.monotonic()
+                hand.state = message
+            case Said(event=event, fields=fields):
+                self._observer.say(event, fields)
+            case Paused():
+                if self._paused is not None:
+                    self._paused.discard(hand)
+                    if not self._paused:
+                        self._all_paused.set()
+
+    def _moved(self, moved: Moved) -> None:
+        run = self._deals.run_of(moved.number)
+        if run is None:
+            return
+        before = run.done_bytes
+        run.moved(moved)
+        self._done_bytes += run.done_bytes - before
+        self._counts.update(moved.counts)
+        self._keeper.moved(run.job.shipped, moved.points, moved.letters)
+        if moved.counts:
+            self._deaths = 0
+            self._progressed = time.monotonic()
+
+    def _finished(self, hand: Hand, finished: Finished) -> None:
+        hand.pieces.pop(finished.number, None)
+        self._pending += finished.pending
+        self._news.set()
+        run = self._deals.run_of(finished.number)
+        if run is None or self._stop.is_set():
+            return
+        if finished.error:
+            self._give_up_file(run, finished.error)
+            return
+        if finished.length is not None:
+            run.job.shipped.length = finished.length
+        following = self._deals.finished(finished.number)
+        if following is not None:
+            for each in self._hands:
+                if following in each.pieces:
+                    each.tell(Go(following))
+        if run.finished:
+            self._files_done += 1
+            self._keeper.done(run.job.shipped)
+            self._observer.file_done(run.job, "")
+
+    def _give_up_file(self, run: Run, error: str) -> None:
+        for number in self._deals.give_up(run, error):
+            for hand in self._hands:
+                if number in hand.pieces:
+                    hand.tell(Drop(number))
+        self._errors[run.job.place.shown] = error
+        self._files_done += 1
+        self._observer.file_done(run.job, error)
+
+    # -- time -------------------------------------------------------------------------------------------
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._observer.tick(self.figures())
+            self._news.set()  # a worker's end is seen here at the latest
+            patience = self._limits.give_up_seconds
+            waited = time.monotonic() - self._progressed
+            if patience is not None and waited > patience and self._paused is None and not self._stop.is_set():
+                self._gave_up = True
+                self._observer.say("gave_up", {"seconds": patience, "message": self._trouble() or None})
+                self.stop()
+
+    def figures(self) -> Figures:
+        """Return how it stands."""
+        letters = sum(count for name, count in self._counts.items() if name.startswith("dead_"))
+        waiting = "paused" if self._paused is not None else self._trouble()
+        running = [run for run in self._deals.runs if run.out]
+        return Figures(
+            self._done_bytes, self._todo_bytes, self._counts["acked"], letters, running, waiting, len(self._errors),
+            self._files_done,
+        )  # fmt: skip
+
+    def _trouble(self) -> str:
+        for hand in self._hands:
+            if hand.state.health in ("refusing", "unreachable"):
+                return f"endpoint {hand.state.health}: {hand.state.message}"
+        return ""
+
+    # -- signals ------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Read no more; what is under way is waited for, for a few seconds."""
+        self._stop.set()
+        self._news.set()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self._interrupted)
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGTSTP, self._pause_soon)
+
+    def _give_signals_back(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+            loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        if self._stop.is_set():  # the second time: at once
+            for hand in self._hands:
+                with contextlib.suppress(ProcessLookupError):
+                    hand.process.kill()
+        self.stop()
+
+    def _pause_soon(self) -> None:
+        if self._paused is None and not self._stop.is_set():
+            task = asyncio.create_task(self._pause())
+            self._listeners.add(task)
+
+    async def _pause(self) -> None:
+        """Send nothing more, wait for what is under way, save, and stop as the terminal wants; go on after it."""
+        self._paused = set(self._hands)
+        self._all_paused.clear()
+        for hand in self._hands:
+            hand.tell(Pause())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._all_paused.wait()
+        await self._keeper.save()
+        self._observer.tick(self.figures())
+        os.kill(os.getpid(), signal.SIGSTOP)
+        # Here SIGCONT has come.
+        self._paused = None
+        self._progressed = time.monotonic()
+        for hand in self._hands:
+            hand.tell(Resume())
+        self._news.set()

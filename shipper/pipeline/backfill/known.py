@@ -1,0 +1,112 @@
+"""Whether a file is one that was sent before: by an earlier backfill, or by the agent.
+
+A path, an inode, a size are hints; what decides is the text: its first bytes
+and those before the offset up to which it is settled. A row stands for one
+file: of two files alike only one can be it, and the other is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from shipper.adapters.offsets import Life, LifeState
+from shipper.adapters.texts import Text
+from shipper.adapters.texts_shared import Stat
+from shipper.core.identity import HEAD_BYTES, Guard, Head
+from shipper.core.ledger import BEFORE, COPY, HOLE, Entry
+from shipper.core.model import FileKey, Span
+from shipper.core.ranges import merged
+from shipper.core.shipped import Settled, Shipped
+from shipper.errors import SourceError
+
+_DELIVERED: tuple[str, ...] = ("", BEFORE, COPY, HOLE)
+"""Reasons of the agent's ledger with which bytes are no loss; others were passed over and are ours to send."""
+
+
+class AgentFile(NamedTuple):
+    """A file that the agent knows.
+
+    Attributes:
+        closed: Whether the agent has let it go.
+        spans: What it has delivered.
+    """
+
+    life: Life
+    closed: bool
+    spans: list[Span]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent will read the rest of it."""
+        return not self.closed and self.life.state in (LifeState.FOLLOWING, LifeState.DRAINING)
+
+
+def delivered(entries: Sequence[Entry], life: Life) -> list[Span]:
+    """Return the bytes that a generation's ledger accounts for; all below the offset where there is no ledger."""
+    if not entries:
+        return merged([Span(0, life.offset)])
+    return merged(Span(entry.start, min(entry.end, life.offset)) for entry in entries if entry.dropped in _DELIVERED)
+
+
+class Known:
+    """What earlier backfills and the agent have sent; each row is taken by at most one file."""
+
+    def __init__(self, shipped: Sequence[Shipped], agent: Sequence[tuple[Life, bool]],
+                 ledger: Callable[[FileKey], Sequence[Entry]]) -> None:  # fmt: skip
+        """*agent* is its rows and whether each is closed; *ledger* is asked for those that are met."""
+        self._shipped = list(shipped)
+        self._agent = list(agent)
+        self._ledger = ledger
+
+    def shipped(self, text: Text, status: Stat, seal: bytes) -> Shipped | None:
+        """Return what was sent of *text*, and take that row."""
+        first = text.read_at(0, HEAD_BYTES)
+        rows = [row for row in self._shipped if row.head.length and row.head.fits(first)]
+        rows.sort(key=lambda row: (not (seal and row.seal == seal), not _same_inode(row, status)))
+        for row in rows:
+            frontier = row.frontier
+            if (seal and row.seal == seal) or (frontier is not None and _stands(text, frontier.end, frontier.guard)):
+                self._shipped.remove(row)
+                return row
+        return None
+
+    def agents(self, text: Text, status: Stat) -> AgentFile | None:
+        """Return what the agent has of *text*, and take that row."""
+        first = text.read_at(0, HEAD_BYTES)
+        rows = [row for row in self._agent if _may_be(row[0], first, status)]
+        rows.sort(key=lambda row: (not _same_inode(row[0], status), row[1]))
+        for life, closed in rows:
+            if self._is(life, closed, text, status):
+                self._agent.remove((life, closed))
+                return AgentFile(life, closed, delivered(self._ledger(life.key), life))
+        return None
+
+    @staticmethod
+    def _is(life: Life, closed: bool, text: Text, status: Stat) -> bool:
+        if life.guard_length:
+            return _stands(text, life.offset, Guard(life.guard_length, life.guard_digest))
+        # Nothing was acknowledged yet, or the row is an account without a guard.
+        return _same_inode(life, status) and (closed or not life.offset)
+
+
+def _may_be(life: Life, first: bytes, status: Stat) -> bool:
+    if life.head_length:
+        return Head(life.head_length, life.head_digest).fits(first)
+    return _same_inode(life, status)
+
+
+def _same_inode(row: Life | Shipped, status: Stat) -> bool:
+    return bool(status.inode) and (row.device, row.inode) == (status.device, status.inode)
+
+
+def _stands(text: Text, offset: int, guard: Guard) -> bool:
+    try:
+        return guard.fits(text.read_at(max(offset - guard.length, 0), guard.length))
+    except SourceError:
+        return False
+
+
+def settled_spans(shipped: Shipped | None) -> list[Settled]:
+    """Return what is settled of a file."""
+    return shipped.settled if shipped is not None else []

@@ -1,0 +1,318 @@
+"""One piece of a text on its way: read, framed, converted, offered to the sender, and accounted for.
+
+Reads as the tailer does, by a `Followed`: the same choice of a layout and
+second thoughts, framing, and limits on patterns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+
+from shipper.adapters.offsets import Life
+from shipper.adapters.texts import PackedText, Text, open_text
+from shipper.core.batch import Portion, Settlement
+from shipper.core.identity import guard_of
+from shipper.core.letters import DeadLetter
+from shipper.core.model import Carry, Chunk, Span
+from shipper.core.plan import OPEN_END
+from shipper.core.ranges import without
+from shipper.core.restart import RestartPoint
+from shipper.core.shipped import Settled
+from shipper.core.watermark import Ticket
+from shipper.errors import SourceError
+from shipper.pipeline.accounts import settled_figures
+from shipper.pipeline.backfill.asked import Selection, Window
+from shipper.pipeline.backfill.protocol import Finished, Moved, Piece
+from shipper.pipeline.backfill.stamps import Places, Subject
+from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
+from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.letters import letters_for
+from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.rehearsal import without_age_limits
+from shipper.pipeline.tailer import READ_BYTES
+
+STEP_BYTES: Final = 1 << 20  # of what is skipped because it is too early
+
+_encode_carry: Final = msgspec.json.Encoder().encode
+
+
+class Yard(NamedTuple):
+    """What the shipments of a process share.
+
+    Attributes:
+        offer: Hands a portion to the sender.
+        room: Waits until more may be read.
+        passed: Waits as a rate limit wants, after so many events and bytes.
+        changed: Something of a shipment is settled.
+    """
+
+    guard: MatchGuard
+    offer: Callable[[Portion], None]
+    room: Callable[[], Awaitable[None]]
+    passed: Callable[[int, int], Awaitable[None]]
+    changed: Callable[[Shipment], None]
+    now_ms: Callable[[], int]
+
+
+class _Chunk(msgspec.Struct, eq=False):
+    """A chunk on its way, in file order: what settles with it."""
+
+    ticket: Ticket
+    outside: list[Span]
+    counts: Counter[str]
+    letters: list[DeadLetter]
+
+
+class Mark(NamedTuple):
+    """What a portion carries back: whose it is, and its place there."""
+
+    shipment: Shipment
+    chunk: _Chunk
+
+
+class Shipment:
+    """Owns a piece from its first byte to its last answer; used from the event loop only.
+
+    Attributes:
+        pending: Records that were converted and are not settled.
+    """
+
+    def __init__(self, piece: Piece, reading: SourceReading, yard: Yard, stdin: BinaryIO | None = None) -> None:
+        """Read *piece* as *reading* says."""
+        self.piece = piece
+        self.pending = 0
+        self._yard = yard
+        self._stdin = stdin
+        self._reading = reading
+        self._seat(piece.begin, piece.carry)
+        self._window = Window(piece.since_ms, piece.until_ms, piece.disorder_ms)
+        self._selection = Selection(self._window, yard.guard)
+        self._open: deque[_Chunk] = deque()
+        self._held: list[Portion] | None = [] if piece.hold else None
+        self._text: Text | None = None
+        self._length: int | None = None
+        self._points_said: set[int] = set()
+        self._outside: list[Span] = []
+        self._counts: Counter[str] = Counter()
+        self._letters: list[DeadLetter] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._gone = asyncio.Event()
+        self._stopped = False
+        self._past = False
+        self._read_whole = False
+
+    def _seat(self, begin: int, carry: Carry) -> None:
+        piece, key = self.piece, self.piece.facts.key
+        life = Life(
+            file_id=key.file_id, generation=key.generation, source=self._reading.rule.source, path=piece.facts.path,
+            device=0, inode=0, offset=begin, mtime_ns=piece.facts.mtime_ms * 1_000_000, carry=_encode_carry(carry),
+        )  # fmt: skip
+        self._followed = Followed(life, self._reading, piece.facts.attributes, lineage=piece.number)
+        self._begin = self._upto = begin
+
+    # -- from outside --------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        """Send what was held back, and what follows."""
+        held, self._held = self._held or [], None
+        for portion in held:
+            self._yard.offer(portion)
+        self._gone.set()
+
+    def stop(self) -> None:
+        """Read no more; what was held back is given up."""
+        self._stopped = True
+        if self._held is not None:
+            self._held = []
+            self._idle.set()
+        self._gone.set()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the piece was read and handed on."""
+        return self._read_whole
+
+    def left(self) -> Finished:
+        """Return how the piece stands when there is no time to finish it."""
+        return Finished(self.piece.number, None, "stopped", self.pending)
+
+    async def run(self) -> Finished:
+        """Send the piece; return when everything that was read of it is settled, or could not be."""
+        error = ""
+        try:
+            self._text = await asyncio.to_thread(open_text, self.piece.place, self.piece.points, self._stdin)
+            await self._read_all(self._text)
+        except SourceError as fault:
+            error = str(fault)
+        if self._held is not None:
+            await self._gone.wait()
+        self._read_whole = True
+        await self._idle.wait()
+        if self._text is not None:
+            self._text.close()
+        return Finished(self.piece.number, self._length, error, self.pending)
+
+    def report(self) -> Moved | None:
+        """Return what is settled since the last report; None where nothing is."""
+        if self._upto == self._begin and not self._letters and not self._counts:
+            return None
+        safe = self._followed.watermark.safe
+        spans = without([Span(self._begin, self._upto)], self._outside)
+        settled = [Settled(span.start, span.end) for span in spans]
+        if settled and settled[-1].end == safe.offset:
+            settled[-1] = settled[-1]._replace(carry=_encode_carry(safe.carry), guard=guard_of(safe.tail))
+        moved = Moved(self.piece.number, settled, self._upto, dict(self._counts), self._letters, self._fresh_points())
+        if self._text is not None:
+            moved.packed_offset = self._text.packed_offset(self._upto)
+        self._begin, self._outside = self._upto, []
+        self._counts, self._letters = Counter(), []
+        return moved
+
+    # -- reading ---------------------------------------------------------------------------------------
+
+    async def _read_all(self, text: Text) -> None:
+        if self._window.since_ms is not None and text.packing:
+            begin = await self._skip_early(text)
+            if begin > self.piece.begin:
+                self._seat(begin, msgspec.structs.replace(self.piece.carry, part=None))
+        followed, piece = self._followed, self.piece
+        ahead: asyncio.Task[bytes] | None = None
+        while not self._stopped and not self._past:
+            await self._yard.room()
+            offset = followed.read_offset
+            size = min(READ_BYTES, piece.end - offset)
+            data = await ahead if ahead is not None else await asyncio.to_thread(text.read_at, offset, size)
+            ahead = None
+            if data:
+                following = offset + len(data)
+                chunks = followed.feed(data)
+                left = min(READ_BYTES, piece.end - following)
+                ahead = asyncio.create_task(asyncio.to_thread(text.read_at, following, left)) if left > 0 else None
+            else:
+                chunks = followed.close_record()
+                self._ended(offset)
+            if await self._take(chunks):
+                await _given_up(ahead)
+                ahead = None
+                continue
+            if not data:
+                break
+        await _given_up(ahead)
+
+    def _ended(self, offset: int) -> None:
+        if self.piece.end == OPEN_END:
+            self._length = offset
+        elif offset < self.piece.end:
+            piece = self.piece
+            raise SourceError(f"{piece.place.shown}: it ends at byte {offset}; before, it had {piece.end} or more")
+
+    async def _take(self, chunks: list[Chunk]) -> bool:
+        """Convert and offer *chunks*; return whether reading goes back to the last one's end."""
+        for chunk in chunks:
+            if self._stopped or self._past:
+                return False
+            events = self._convert(chunk)
+            await self._yard.passed(events, len(chunk.data))
+            await asyncio.sleep(0)  # the sender's turn
+            if self._followed.reframe:
+                self._followed.frame_anew()
+                return True
+        return False
+
+    async def _skip_early(self, text: Text) -> int:
+        """Return where to begin in a text whose middle cannot be found but by reading up to it."""
+        piece, layout = self.piece, self.piece.carry.layout
+        ageless = SourceReading(without_age_limits(self._reading.rule))
+        converter = ageless.converter(layout or ageless.rule.layout)
+        subject = Subject(text, converter, piece.facts, piece.carry, self._yard.now_ms())
+        places = Places(subject, self._yard.guard)
+        begin = piece.begin
+        while places.can_be_cut and not self._stopped:
+            ahead = begin + STEP_BYTES
+            await asyncio.to_thread(text.read_at, ahead, READ_BYTES)  # decoded off the loop
+            seen = places.sighting_at(ahead, piece.end)
+            if seen is None or not self._window.is_long_before(seen.stamp_ms):
+                break
+            begin = seen.offset
+        return begin
+
+    # -- converting ------------------------------------------------------------------------------------
+
+    def _convert(self, chunk: Chunk) -> int:
+        """Offer what *chunk* becomes; return how many events that is."""
+        followed = self._followed
+        now = time.monotonic()
+        now_ms = self.piece.now_ms or self._yard.now_ms()
+        facts, carry = followed.facts(), followed.carry
+        converter = followed.converter_now(now)
+        asked = self._selection.of(converter, chunk, facts, carry, now_ms)
+        if not self._window.bounded and followed.look_again(chunk, asked.encoded):
+            converter, carry = followed.converter_now(now), followed.carry
+            asked = self._selection.of(converter, chunk, facts, carry, now_ms)
+        encoded = asked.encoded
+        followed.timeouts += encoded.pattern_timeouts
+        if followed.timeouts >= PATTERN_TIMEOUTS_ALLOWED:
+            followed.timeouts, followed.bypassed_until = 0, now + BYPASS_SECONDS
+        ticket = followed.track(chunk, encoded)
+        followed.chosen = None
+        mark = _Chunk(ticket, asked.outside, Counter(figures(encoded)), [])
+        self._open.append(mark)
+        self._idle.clear()
+        portion = Portion(
+            key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry, encoded=encoded,
+            converter=converter, now_ms=now_ms, token=Mark(self, mark), events=asked.events,
+        )  # fmt: skip
+        self._past = self._past or asked.past
+        self.pending += encoded.records
+        if not encoded.events:
+            self.settled(portion, mark, Settlement())
+        elif self._held is not None:
+            self._held.append(portion)
+        else:
+            self._yard.offer(portion)
+        return encoded.events
+
+    # -- settling ----------------------------------------------------------------------------------------
+
+    def settled(self, portion: Portion, mark: _Chunk, settlement: Settlement) -> None:
+        """The sender is done with *portion*."""
+        source = portion.converter.rule.source
+        self.pending -= portion.encoded.records
+        mark.letters = letters_for(portion, settlement, source, self._yard.now_ms())
+        mark.counts.update(settled_figures(portion, settlement))
+        watermark = self._followed.watermark
+        watermark.ack(mark.ticket)
+        watermark.accounts.clear()
+        while self._open and self._open[0].ticket.done:
+            first = self._open.popleft()
+            self._counts.update(first.counts)
+            self._letters += first.letters
+            self._outside += first.outside
+        self._upto = watermark.safe.offset
+        if not self._open:
+            self._idle.set()
+        self._yard.changed(self)
+
+    # -- restart points ------------------------------------------------------------------------------------
+
+    def _fresh_points(self) -> list[RestartPoint]:
+        if not isinstance(self._text, PackedText):
+            return []
+        fresh = [point for point in self._text.file.points if point.plain not in self._points_said]
+        self._points_said.update(point.plain for point in fresh)
+        return [point for point in fresh if point not in self.piece.points]
+
+
+async def _given_up(ahead: asyncio.Task[bytes] | None) -> None:
+    """Wait for a read whose result is not wanted: the text must not be read by two threads at a time."""
+    if ahead is not None:
+        await asyncio.wait({ahead})
+        if not ahead.cancelled():
+            ahead.exception()
