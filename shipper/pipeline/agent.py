@@ -47,6 +47,7 @@ class Agent:
 
     Attributes:
         parts: From `start` on.
+        reloader: While it follows: exchanges the configuration.
     """
 
     parts: Parts
@@ -71,7 +72,7 @@ class Agent:
         self._closing = contextlib.AsyncExitStack()
         self._control: ControlServer | None = None
         self._status_line = StatusLine()
-        self._reloader: Reloader | None = None
+        self.reloader: Reloader | None = None
         self._detached: set[FileKey] = set()
         self._backed_up = 0
 
@@ -116,7 +117,7 @@ class Agent:
         if following:
             monitoring = Monitoring(parts, journal)
             self._closing.push_async_callback(monitoring.stop)
-            self._reloader = reloader = Reloader(
+            self.reloader = reloader = Reloader(
                 parts, journal, on_begin=self._service.reloading, on_end=self._service.ready, detached=self._detached
             )
             handlers = self._handlers() | monitoring.handlers() | {"reload": reloader.answer}
@@ -174,8 +175,8 @@ class Agent:
                 self._journal.say("agent_stopped", drained=drained, **_figures(self.totals()))
 
     def _ask_to_reload(self) -> None:
-        if self._reloader is not None:  # else it is read in a moment anyway
-            self._reloader.ask()
+        if self.reloader is not None:  # else it is read in a moment anyway
+            self.reloader.ask()
 
     def _ask_to_stop(self) -> None:
         if self._stop_asked.is_set():
