@@ -1,6 +1,9 @@
-"""Vector's file sources; transforms are VRL programs and only noted."""
+"""Vector's file sources; of transforms, which are VRL programs, only those that do nothing but parse the message."""
 
 from __future__ import annotations
+
+import re
+from typing import Final
 
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.steps import add_pattern, ignore_older, set_encoding, set_timeout
@@ -12,6 +15,17 @@ _HINTS = {
     "dedupe": "nothing is sent twice but after a crash: see record_id",
     "throttle": "rate_limit slows reading and drops nothing",
 }
+
+_FORMATS: Final = {
+    "parse_json": "json", "parse_logfmt": "logfmt", "parse_klog": "klog", "parse_syslog": "auto",
+    "parse_linux_authorization": "syslog_rfc3164", "parse_apache_log": "auto", "parse_common_log": "apache_access",
+    "parse_nginx_log": "auto", "parse_glog": "klog", "parse_cri": "cri",
+}  # fmt: skip
+# One assignment of a function of the message: `. = parse_json!(.message)`, `.a |= parse_klog(string!(.message)) ?? {}`.
+_PARSE: Final = re.compile(
+    r"\s*\.\w*\s*\|?=\s*(?P<function>parse_\w+)!?\(\s*(?:to_string!?|string!?)?\(?\s*(?:value:\s*)?\.message\s*\)?"
+    r"\s*(?:,\s*(?:pattern:\s*)?(?:r'(?P<regex>[^']*)'|(?:\w+:\s*)?\"(?P<word>[^\"]*)\"))?\s*\)\s*(?:\?\?\s*(?:\.|\{\s*\}))?\s*"
+)
 
 
 def sources(root: Given) -> list[Draft]:
@@ -26,10 +40,32 @@ def sources(root: Given) -> list[Draft]:
         drafts.append(_source(name, given))
     for _, given in ((found := root.get("transforms")) and found.entries()) or []:
         kind = given.get("type")
+        if kind and kind.text == "remap":
+            _remap(given, [draft for draft in drafts if draft.name in _names(given.get("inputs"))])
         given.leave_rest(_HINTS.get(kind.text if kind else "", "shipper has no such transform"))
     if sinks := root.get("sinks"):
         sinks.leave_rest("the endpoint is shipper's own: set endpoint.url and endpoint.token")
     return drafts
+
+
+def _names(given: Given | None) -> set[str]:
+    return {one.text for one in given.items()} if given else set()
+
+
+def _remap(given: Given, drafts: list[Draft]) -> None:
+    """Take a program that only parses the message, for the sources that it has as its inputs."""
+    program = given.get("source")
+    match = _PARSE.fullmatch(program.text) if program else None
+    if program is None or match is None or not drafts:
+        return
+    for draft in drafts:
+        if match["regex"] is not None and match["function"] == "parse_regex":
+            add_pattern(draft, "pattern", program, dialect="rust", text=match["regex"])
+        elif match["function"] in _FORMATS and match["regex"] is None:
+            known = _FORMATS[match["function"]]
+            server = re.fullmatch(r"parse_(nginx|apache)_log", match["function"])
+            draft.keys["format"] = f"{server[1]}_error" if server and match["word"] == "error" else known
+            program.note("differs", f"format: {draft.keys['format']}; what is read becomes flat attributes")
 
 
 def _source(name: str, given: Given) -> Draft:
