@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from shipper.adapters.offsets import Life, LifeState
@@ -61,8 +61,8 @@ class Births:
         """Return a file that is followed again, from its row."""
         return self._followed(life, life.lineage or life.file_id)
 
-    async def first(self, decision: Decision, seen: Seen, fresh: Iterable[Followed]) -> Followed | None:
-        """Return a file that is met for the first time; None where no source reads it."""
+    async def first(self, decision: Decision, seen: Seen, families: dict[str, int]) -> Followed | None:
+        """Return a file that is met for the first time; None where no source reads it. *families*: see lineage_for."""
         index = self._source_of(decision, seen)
         if index == NO_SOURCE:
             return None
@@ -83,7 +83,7 @@ class Births:
             mtime_ns=seen.mtime_ns,
             state=state_for(seen, live=decision.live),
             born_ms=self._now_ms(),
-            lineage=lineage_for(seen, decision.follows, fresh, file_id),
+            lineage=lineage_for(seen, decision.follows, families, file_id),
         )
         followed = self._followed(life, life.lineage)
         followed.pass_over(0, life.offset, SKIPPED if at_end else COPY, life.born_ms)

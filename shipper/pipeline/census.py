@@ -25,6 +25,7 @@ from shipper.pipeline.journal import Journal
 from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
 from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.succession import Succession
 from shipper.pipeline.tailer import Tailer
 
@@ -44,6 +45,7 @@ class Census:
         offsets: OffsetThread,
         journal: Journal,
         now_ms: Callable[[], int],
+        spilling: Spilling,
     ) -> None:
         """*readings* stand beside *sources*, in the same order."""
         self._owners = Owners(sources)
@@ -51,6 +53,7 @@ class Census:
         self._partings = Partings(tailer, committer, journal)
         self._succession = Succession(tailer)
         self._answers = Answers()
+        self._spilling = spilling
         self._raw = {source.name for source in sources if source.binary == "always"}
         self._discovery = discovery
         self._tailer = tailer
@@ -77,6 +80,7 @@ class Census:
                 self._partings.remember(life)
                 continue
             followed = self._births.again(life)
+            self._spilling.take_up(followed)
             followed.at_end = followed.state is LifeState.ORPHAN
             taken.append(followed)
             self._tailer.followed[followed.key] = followed
@@ -113,6 +117,7 @@ class Census:
         decisions = decide(known, scan.seen, answers, self._waited)
         self._settling = SCANS_TO_SETTLE if scan.unsettled else max(self._settling - 1, 0)
         await self._carry_out(decisions, now_ms)
+        await self._spilling.look(scan.seen)
         self._partings.close_finished(scan.seen, now_ms)
         tailer.suspects.clear()
         tailer.scanned(scan.seen)
@@ -126,7 +131,7 @@ class Census:
         places = {
             (k.device, k.inode): Place(k.path, 0 if k.packed else k.offset, k.packed, k.source in self._raw)
             for k in known
-            if not (k.orphan or k.done)
+            if not (k.orphan or k.done) and (k.open or not k.kept)
         }
         paths = {k.path for k in known if not k.done}
         wide = self._settling > 0 or any(k.suspect and k.offset for k in known)
@@ -148,6 +153,7 @@ class Census:
 
     async def _carry_out(self, decisions: list[Decision], now_ms: int) -> None:
         fresh: list[Followed] = []
+        families: dict[str, int] = {}
         waited: dict[str, int] = {}
         self._give_up_files(decisions)  # before copies of the same files are taken up
         for decision in decisions:
@@ -157,7 +163,7 @@ class Census:
             if decision.do is Do.WAIT and seen is not None:
                 waited[seen.path] = self._waited.get(seen.path, 0) + 1
             elif decision.do is Do.START and seen is not None:
-                begun = await self._births.first(decision, seen, fresh)
+                begun = await self._births.first(decision, seen, families)
                 if begun is not None:
                     self._say(decision, begun.key, "start", seen.path)
             elif followed is not None:

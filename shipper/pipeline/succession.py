@@ -7,14 +7,21 @@ before it, and files get their ids in the order of their age
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 from shipper.adapters.offsets import LifeState
 from shipper.core.evidence import Known, Seen
-from shipper.core.rotation_names import stems_of
+from shipper.core.rotation_names import stems_of, unpacked
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.tailer import Tailer
+
+_DATED: Final = re.compile(
+    r"[-_.](?:19|20)[0-9]{2}(?P<mark>[-_]?)(?:0[1-9]|1[0-2])(?P=mark)(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"
+)
+_NUMBERED: Final = re.compile(r"(?s:.+)\.[A-Za-z]\w*\.[0-9]{1,4}")
 
 
 class Succession:
@@ -45,12 +52,24 @@ class Succession:
                     tailer.look_at(followed)
 
 
-def lineage_for(file: Seen, follows: Known | None, fresh: Iterable[Followed], file_id: int) -> int:
-    """Return the lineage of a new file: of what it *follows*, or of one that is new in the same scan, or its own."""
-    if follows is not None:
-        return follows.stream
+def lineage_for(file: Seen, follows: Known | None, families: dict[str, int], file_id: int) -> int:
+    """Return the lineage of a new file: of what it *follows*, or of one that is new in the same scan, or its own.
+
+    Files that are all new are kin by dates (app-2026-11-26.log) and by numbers behind an extension (app.log.1). By
+    other numbers they are not: worker-1.log and worker-2.log are written side by side, and none may wait for another.
+
+    Args:
+        families: The lineages that are new in this scan, by `family_of`; added to.
+    """
     mine = family_of(file.path)
-    return next((one.lineage for one in fresh if family_of(one.path) == mine), file_id)
+    if follows is None and not _is_told_by_name(file.path, mine):
+        return file_id
+    return families.setdefault(mine, file_id if follows is None else follows.stream)
+
+
+def _is_told_by_name(path: str, family: str) -> bool:
+    name = unpacked(path.rpartition("/")[2])
+    return path == family or _DATED.search(name) is not None or _NUMBERED.fullmatch(name) is not None
 
 
 def family_of(path: str) -> str:
