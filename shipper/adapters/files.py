@@ -32,6 +32,8 @@ class Turn(NamedTuple):
         data: The bytes at the offset; empty at the end.
         size_now, mtime_ns, links: Of the file, after the read.
         guard_ok: The bytes before the offset are those that were expected.
+        skipped: Bytes at the offset that are there no more: *data* begins behind them.
+        why: One word for why they are not.
     """
 
     data: bytes
@@ -39,6 +41,8 @@ class Turn(NamedTuple):
     mtime_ns: int
     links: int
     guard_ok: bool
+    skipped: int = 0
+    why: str = ""
 
 
 @contextmanager
@@ -85,6 +89,8 @@ def effective_user() -> str:
 
 class OpenFile:
     """A regular file, open for reading; owned by one followed file."""
+
+    pins = True
 
     def __init__(self, path: str, descriptor: int) -> None:
         """Use `open` instead."""

@@ -113,7 +113,8 @@ def _anew(decision: Decision, rotated_since: Container[int]) -> list[Decision]:
 
 
 def _by_inode(known: Sequence[Known]) -> dict[tuple[int, int], Known]:
-    return {(k.device, k.inode): k for k in known if not (k.orphan or k.done)}
+    # What is in the spill and not held open may have lost its inode to another file that is followed.
+    return {(k.device, k.inode): k for k in known if not (k.orphan or k.done) and (k.open or not k.kept)}
 
 
 def _all_in_place(by_inode: Mapping[tuple[int, int], Known], seen: Iterable[Seen]) -> bool:
@@ -143,7 +144,7 @@ def _must_be_checked(known: Known, file: Seen) -> bool:
     """Return whether the same inode proves too little: it was not held open, and something changed."""
     written = file.mtime_ns != known.mtime_ns
     changed = written or (file.path, file.size) != (known.path, known.size)
-    if _is_other_content(known, file) or known.kept:
+    if _is_other_content(known, file):
         return True
     if known.packed:
         return (known.suspect or not known.open) and (written or file.path != known.path)
@@ -162,11 +163,11 @@ def _is_replaced(known: Known, file: Seen, answers: Answers) -> bool:
         return not known.open
     if known.open or not _must_be_checked(known, file):
         return False
-    if not (known.packed or known.kept) and file.path == known.path:
+    if not known.packed and file.path == known.path:
         return False  # truncated, as far as one can tell
     answer = answers.get(_question(file, known))
     if answer is None:
-        return known.packed or known.kept
+        return known.packed
     return not _fits(file, known, answer) or (not file.packed and file.size < known.offset)
 
 

@@ -16,6 +16,7 @@ from shipper.adapters.dead_letters import DeadLetters
 from shipper.adapters.discovery import Discovery, wanted_by
 from shipper.adapters.http_output import HttpOutput
 from shipper.adapters.offsets_thread import OffsetThread
+from shipper.adapters.spill import Spill
 from shipper.adapters.watch import Watcher
 from shipper.config import Config, load_presets, rules
 from shipper.core.batch import BatchLimits, Portion, Settlement
@@ -28,6 +29,7 @@ from shipper.pipeline.journal import Journal
 from shipper.pipeline.outlet import Outlet
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
+from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.supervise import Beats
 from shipper.pipeline.tailer import Clock, Tailer
 
@@ -84,9 +86,13 @@ class Parts:
             budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
         )  # fmt: skip
         self.readings = readings_of(config)
+        self.spilling = Spilling(
+            Spill(config.state_dir, config.limits.spill_bytes), self.tailer, self.committer, journal,
+            stalled=lambda: not self.sender.attempts.may_start,
+        )  # fmt: skip
         self.census = Census(
             config.sources, self.readings, discovery_of(config), self.tailer, self.committer, offsets, journal,
-            wall_clock_ms,
+            wall_clock_ms, self.spilling,
         )  # fmt: skip
         self.watcher = Watcher(config.state_dir, wake) if wake is not None else None
         self.following = Following(

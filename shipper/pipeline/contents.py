@@ -21,9 +21,18 @@ from shipper.errors import FileUnreadable, FileVanished
 
 
 class Content(Protocol):
-    """Something that is read by offsets of its text."""
+    """Something that is read by offsets of its text.
+
+    Attributes:
+        path: For messages, and to open it anew.
+        pins: Whether a descriptor is held: its inode cannot be used again.
+    """
 
     path: str
+
+    @property
+    def pins(self) -> bool:
+        """Whether a descriptor is held."""
 
     @property
     def read(self) -> Callable[[int, int, bytes], Awaitable[Turn]]:
@@ -42,6 +51,11 @@ class Content(Protocol):
 
 class UnpackedFile:
     """The text of a compressed file; cut short, it is waited for until it is whole."""
+
+    @property
+    def pins(self) -> bool:
+        """Whether a descriptor is held."""
+        return self._file is not None
 
     def __init__(self, path: str, device: int, inode: int) -> None:
         """Use `open` instead."""

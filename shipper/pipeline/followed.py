@@ -21,7 +21,7 @@ from shipper.core.detect import Choice
 from shipper.core.doubt import SURE_AFTER_LINES, Doubt, misfits_in
 from shipper.core.follow import Known
 from shipper.core.framing import Framer
-from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, Trail, guard_of, head_of
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, Trail, guard_of
 from shipper.core.ledger import HOLE, Entry, compact, digest_of, without_delivery
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket, Watermark
@@ -181,6 +181,21 @@ class Followed:
             self.carry = msgspec.structs.replace(self.carry, encoding=self.framer.encoding)
         return chunks
 
+    def skip(self, count: int, why: str, now_ms: int) -> None:
+        """Go on *count* bytes further on: those that stood here are lost, for the reason *why*, and nothing is open."""
+        offset = self.read_offset + count
+        if self.carry.part is not None:
+            self.carry = msgspec.structs.replace(self.carry, part=None)
+        ticket = self.watermark.track(offset, self.carry, b"")
+        ticket.accounts = (without_delivery(self.chunk_end, offset, why, now_ms),)
+        self.watermark.ack(ticket)
+        self.read_offset = self.chunk_end = offset
+        self.tail = self.chunk_tail = b""
+        self.trail = Trail()
+        self._guard = NO_GUARD
+        if self.framer is not None:
+            self._read_by(self.carry.layout if self.reading.chooses else self.reading.rule.layout)
+
     def close_record(self) -> list[Chunk]:
         """Return what is held back as a record of its own."""
         chunks = self.framer.close() if self.framer else []
@@ -237,7 +252,7 @@ class Followed:
     async def grow_head(self) -> None:
         """Take the fingerprint anew where the file has grown."""
         if self.file is not None and self.head.length < min(HEAD_BYTES, self.size):
-            self.head = head_of(await self.file.first())
+            self.head = self.head.grown(await self.file.first())
 
     def known(self, *, suspect: bool) -> Known:
         """Return what a scan is judged by."""
@@ -253,7 +268,7 @@ class Followed:
             offset=self.read_offset,
             size=self.size,
             mtime_ns=self.mtime_ns,
-            open=self.file is not None,
+            open=self.file is not None and self.file.pins,
             orphan=self.state is LifeState.ORPHAN,
             live=self.live,
             suspect=suspect,
@@ -291,6 +306,12 @@ class Followed:
             counters=dict(self.counters),
             lineage=self.lineage,
         )
+
+    @property
+    def saved_carry(self) -> bytes:
+        """What goes with the offset that is saved, as a row holds it; empty where that is known no more."""
+        safe = self.watermark.safe
+        return _encode_carry(safe.carry) if safe.offset == self.saved_offset else b""
 
     def spans(self) -> list[Entry]:
         """Return the part of the ledger that is not saved yet, up to the offset of the last `row`."""

@@ -75,7 +75,8 @@ class Partings:
                 self._quiet[followed.key] = 0
             else:
                 scans = self._quiet[followed.key] = self._quiet.get(followed.key, 0) + 1
-                if scans >= QUIET_SCANS_BEFORE_CLOSE and (followed.device, followed.inode) not in there:
+                gone = followed.state is LifeState.SPILLED or (followed.device, followed.inode) not in there
+                if scans >= QUIET_SCANS_BEFORE_CLOSE and gone:
                     self._let_go(followed, now_ms)
                     let_go = True
         if let_go:

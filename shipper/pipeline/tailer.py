@@ -271,6 +271,8 @@ class Tailer:
             self.suspects.add(followed.key)
             self.wake.set()
             return
+        if turn.skipped and not self._pass_over(followed, turn):
+            return
         if followed.at_end and followed.watermark.safe.offset == followed.read_offset:
             followed.settled_ms = self._clock.now_ms()
         followed.size, followed.mtime_ns = turn.size_now, turn.mtime_ns
@@ -282,6 +284,16 @@ class Tailer:
             self.look_at(followed)
         else:
             self._release_waiting(followed)
+
+    def _pass_over(self, followed: Followed, turn: Turn) -> bool:
+        """Go on behind bytes that are there no more; return False where the text before them is to be read anew."""
+        at = followed.read_offset
+        self.close_record(followed)
+        if followed.read_offset != at:
+            return False
+        followed.skip(turn.skipped, turn.why, self._clock.now_ms())
+        self._committer.changed(followed)
+        return True
 
     async def _take_bytes(self, followed: Followed, data: bytes) -> None:
         if not followed.head_complete:
@@ -435,7 +447,7 @@ class Tailer:
         if now >= self._unread_until:
             unread: Counter[str] = Counter()
             for followed in self.followed.values():
-                behind = followed.state in (LifeState.FOLLOWING, LifeState.DRAINING)
+                behind = followed.state not in (LifeState.ORPHAN, LifeState.DONE)
                 unread[followed.source] += max(followed.size - followed.chunk_end, 0) if behind else 0
             self._unread = dict(unread.most_common(MOST_SOURCES_SAID))
             self._unread_until = now + len(self.followed) * SECONDS_A_FILE_COUNTED

@@ -14,7 +14,12 @@ import msgspec
 
 
 class Totals(msgspec.Struct, kw_only=True):
-    """Records by fate, since the agent started."""
+    """Records by fate, since the agent started.
+
+    Attributes:
+        lost_bytes: That could not be read before they were gone.
+        dropped_bytes: Of these, what was given up by a rule, by its reason: ``spill_full``.
+    """
 
     files: int = 0
     bytes_read: int = 0
@@ -32,6 +37,7 @@ class Totals(msgspec.Struct, kw_only=True):
     nul_bytes: int = 0
     pattern_timeouts: int = 0
     lost_bytes: int = 0
+    dropped_bytes: dict[str, int] = {}
 
     @property
     def balanced(self) -> bool:
@@ -58,6 +64,7 @@ def total(counts: Mapping[str, int], files: int) -> Totals:
         files=files,
         filtered=_group(counts, "filtered_"),
         dead_lettered=_group(counts, "dead_"),
+        dropped_bytes=_group(counts, "dropped_bytes_"),
         **plain,
     )
 
@@ -91,6 +98,7 @@ def table(totals: Totals) -> list[tuple[str, str]]:
         ("records whose pattern ran out of time", totals.pattern_timeouts),
         ("bytes lost before they could be read", totals.lost_bytes),
     ]
+    asides += [(f"bytes given up ({reason})", count) for reason, count in totals.dropped_bytes.items()]
     return rows + [(label, f"{count:,}") for label, count in asides if count]
 
 

@@ -1,0 +1,260 @@
+"""When bytes go to the spill: those of a file without a name, while only our descriptor keeps them.
+
+Such a file is gone with this process, and takes its room on the disk until
+then. Where it is not delivered soon (the endpoint does not answer, or it
+takes more than a scan or two) what is unsaved of it is copied; once it is
+copied and quiet, or the disk is nearly full, the descriptor is closed, and
+reading goes on from the spill at the same offsets. Used between the tailer's
+turns only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Iterable
+from typing import Final
+
+import msgspec
+
+from shipper.adapters.files import Turn, map_os_errors
+from shipper.adapters.offsets import Life, LifeState
+from shipper.adapters.spill import FULL, Origin, Segment, Spill, free_share
+from shipper.core.evidence import Seen
+from shipper.core.model import FileKey
+from shipper.errors import SourceError
+from shipper.pipeline.committer import Committer
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.journal import Journal
+from shipper.pipeline.tailer import Tailer
+
+SCANS_BEFORE_SPILL: Final = 2
+QUIET_SCANS_BEFORE_CLOSE: Final = 3
+BYTES_A_SCAN: Final = 64 << 20
+LOW_DISK_SHARE: Final = 0.05
+_HUNG_READ_SECONDS: Final = 1.0
+
+
+class SpilledFile:
+    """What is read instead of a file that is gone."""
+
+    def __init__(self, spill: Spill, key: FileKey, path: str, mtime_ns: int) -> None:
+        """Read what *spill* has of *key*; *path* is the file's last name."""
+        self.path = path
+        self._spill = spill
+        self._key = key
+        self._mtime_ns = mtime_ns
+
+    async def read(self, offset: int, size: int, expect: bytes) -> Turn:
+        """Do as `read_now` in a thread."""
+        return await asyncio.to_thread(self.read_now, offset, size, expect)
+
+    def read_now(self, offset: int, size: int, _expect: bytes) -> Turn:
+        """Return up to *size* bytes at *offset*, or behind what is missing there.
+
+        Raises:
+            FileUnreadable: The disk fails.
+        """
+        with map_os_errors(self.path):
+            piece = self._spill.read(self._key, offset, size)
+        span = self._spill.span(self._key)
+        end = max(span[1] if span else 0, piece.at + len(piece.data))
+        return Turn(piece.data, end, self._mtime_ns, 0, guard_ok=True, skipped=piece.at - offset, why=piece.why)
+
+    async def first(self) -> bytes:
+        """Return nothing: the first bytes may be gone, and the fingerprint was taken before."""
+        return b""
+
+    pins = False
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
+
+class Spilling:
+    """Owns which files are in the spill."""
+
+    def __init__(
+        self,
+        spill: Spill,
+        tailer: Tailer,
+        committer: Committer,
+        journal: Journal,
+        *,
+        stalled: Callable[[], bool],
+        share_free: Callable[[str], float] = free_share,
+    ) -> None:
+        """*stalled* says whether the endpoint takes nothing now; *share_free* how much of a path's disk is free."""
+        self.spill = spill
+        self._tailer = tailer
+        self._committer = committer
+        self._journal = journal
+        self._stalled = stalled
+        self._share_free = share_free
+        self._nameless: dict[FileKey, int] = {}
+        self._quiet: dict[FileKey, int] = {}
+
+    # -- beginning -------------------------------------------------------------------------------
+
+    def take_up(self, followed: Followed) -> None:
+        """Read *followed* from the spill, if its bytes are there."""
+        span = self.spill.span(followed.key)
+        if span is not None and span[1] > followed.saved_offset:
+            followed.size = max(followed.size, span[1])
+            self._read_from_spill(followed)
+        elif followed.state is LifeState.SPILLED:  # all that was there is saved, or had to go
+            followed.state = LifeState.ORPHAN
+
+    def strays(self, known: Collection[FileKey]) -> list[Life]:
+        """Return rows for what is in the spill without one: the offset store was replaced by an older copy."""
+        found: list[Life] = []
+        for key in self.spill.keys:
+            span, origin = self.spill.span(key), None
+            if key not in known and span is not None:
+                origin = self.spill.origin(key)
+            if origin is None or span is None:
+                continue
+            path = os.fsdecode(origin.path)
+            self._journal.say("spill_found", file=path, source=origin.source, unread_bytes=span[1] - span[0])
+            found.append(_row(origin, path, span))
+        return found
+
+    # -- after a scan ------------------------------------------------------------------------------
+
+    async def look(self, seen: Iterable[Seen]) -> None:
+        """Spill what is due, and remove what is saved; *seen* is what the last scan met."""
+        self._release()
+        there = {(file.device, file.inode) for file in seen}
+        doomed = [one for one in self._tailer.followed.values() if self._is_doomed(one, there)]
+        self._nameless = {one.key: self._nameless.get(one.key, 0) + 1 for one in doomed}
+        room = BYTES_A_SCAN
+        for followed in doomed:
+            if self.spill.enabled and room > 0 and self._is_due(followed):
+                room -= await self._move(followed, room)
+
+    def _is_doomed(self, followed: Followed, there: Collection[tuple[int, int]]) -> bool:
+        return (
+            followed.file is not None
+            and not isinstance(followed.file, SpilledFile)
+            and followed.state in (LifeState.DRAINING, LifeState.UNPACKING, LifeState.SPILLED)
+            and (followed.device, followed.inode) not in there
+            and not followed.finished
+        )
+
+    def _is_due(self, followed: Followed) -> bool:
+        return (
+            followed.state is LifeState.SPILLED
+            or self._nameless[followed.key] > SCANS_BEFORE_SPILL
+            or self._stalled()
+            or self._is_low(followed)
+        )
+
+    def _is_low(self, followed: Followed) -> bool:
+        return self._share_free(followed.path.rpartition("/")[0] or "/") < LOW_DISK_SHARE
+
+    async def _move(self, followed: Followed, room: int) -> int:
+        """Copy what is not saved of *followed*, and close it where nothing more is to come; return what was copied."""
+        if followed.ahead is not None:
+            done, _ = await asyncio.wait({followed.ahead}, timeout=_HUNG_READ_SECONDS)
+            if not done:
+                return 0
+        before = self._end(followed)
+        try:
+            dropped, whole = await asyncio.to_thread(self._copy, followed, _origin(followed), before + room)
+        except (OSError, SourceError) as error:
+            hint = "its descriptor is kept; free some space for state_dir: it is tried again with every scan"
+            self._journal.once("spill_failed", followed.path, file=followed.path, error=str(error), hint=hint)
+            return 0
+        self._journal.over("spill_failed", followed.path)
+        for segment in dropped:
+            self._say_dropped(segment)
+        end = self._end(followed)
+        self._quiet[followed.key] = self._quiet.get(followed.key, 0) + 1 if end == before else 0
+        if end > before and followed.state is not LifeState.SPILLED:
+            followed.state = LifeState.SPILLED
+            self._committer.changed(followed)
+        enough = self._quiet[followed.key] >= QUIET_SCANS_BEFORE_CLOSE or self._is_low(followed)
+        if whole and enough and followed.state is LifeState.SPILLED and await self._committer.save():
+            self._close(followed, end)
+        return end - before
+
+    def _end(self, followed: Followed) -> int:
+        """Return up to where *followed* is in the spill, or need not be."""
+        span = self.spill.span(followed.key)
+        return max(span[1] if span else 0, followed.saved_offset)
+
+    def _copy(self, followed: Followed, origin: Origin, most: int) -> tuple[list[Segment], bool]:
+        """Write what is there from the end of the spill on; return what had to go, and whether all of it is copied."""
+        dropped: list[Segment] = []
+        at = self._end(followed)
+        while followed.file is not None and at < most:
+            data = followed.file.read_now(at, self.spill.segment_bytes, b"").data
+            if not data:
+                return dropped, True
+            if len(data) == self.spill.segment_bytes:  # what may have to go ends with a line
+                data = data[: data.rfind(b"\n") + 1] or data
+            dropped += self.spill.write(origin, at, data)
+            origin = msgspec.structs.replace(origin, carry=b"")
+            at += len(data)
+        return dropped, False
+
+    def _close(self, followed: Followed, end: int) -> None:
+        self._tailer.close_file(followed)
+        followed.size = end
+        self._read_from_spill(followed)
+        self._journal.say(
+            "file_spilled", file=followed.path, source=followed.source, unread_bytes=end - followed.read_offset,
+            spill_bytes=self.spill.used_bytes,
+        )  # fmt: skip
+        self._tailer.look_at(followed)
+
+    def _read_from_spill(self, followed: Followed) -> None:
+        followed.state = LifeState.SPILLED
+        followed.file = SpilledFile(self.spill, followed.key, followed.path, followed.mtime_ns)
+        followed.at_end = False
+
+    # -- what goes ---------------------------------------------------------------------------------
+
+    def _release(self) -> None:
+        for key in self.spill.keys:
+            followed = self._tailer.followed.get(key)
+            if followed is None:
+                continue
+            if followed.state is not LifeState.SPILLED:  # it has been found again
+                self.spill.forget(key)
+            else:
+                self.spill.release(key, followed.saved_offset)
+
+    def _say_dropped(self, segment: Segment) -> None:
+        followed = self._tailer.followed.get(segment.key)
+        unread = segment.end - max(segment.start, followed.read_offset if followed else 0)
+        if followed is None or unread <= 0:
+            return
+        for counts in (self._tailer.counters, self._tailer.by_source[followed.source], followed.counters):
+            counts["lost_bytes"] += unread
+            counts[f"dropped_bytes_{FULL}"] += unread
+        self._committer.changed(followed)
+        self._journal.say(
+            "bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,
+            lines=segment.lines if unread == segment.end - segment.start else None,
+            reason="spill_full: the oldest of the spill made room; raise limits.spill",
+        )  # fmt: skip
+
+
+def _origin(followed: Followed) -> Origin:
+    """Return whose bytes those are that come next; what the converter must know where they begin, if that is saved."""
+    return Origin(
+        file_id=followed.key.file_id, generation=followed.key.generation, lineage=followed.lineage,
+        source=followed.source, path=os.fsencode(followed.path), device=followed.device, inode=followed.inode,
+        mtime_ns=followed.mtime_ns, head_length=followed.head.length, head_digest=followed.head.digest,
+        carry=followed.saved_carry,
+    )  # fmt: skip
+
+
+def _row(origin: Origin, path: str, span: tuple[int, int]) -> Life:
+    return Life(
+        file_id=origin.file_id, generation=origin.generation, source=origin.source, path=path,
+        device=origin.device, inode=origin.inode, head_length=origin.head_length, head_digest=origin.head_digest,
+        offset=span[0], size=span[1], mtime_ns=origin.mtime_ns, state=LifeState.SPILLED, carry=origin.carry,
+        lineage=origin.lineage,
+    )  # fmt: skip
