@@ -40,6 +40,9 @@ _COMMANDS: Final = {
 }
 
 
+_NARROW: Final = 52
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -70,7 +73,7 @@ def main() -> None:
     """Run the command line; every expected error ends in one line and its exit code."""
     try:
         # A launcher that runs `python -m shipper` would else go by another name, under which no shell asks it.
-        status = shipper.main(prog_name="shipper", standalone_mode=False)
+        status = shipper.main(prog_name="shipper", standalone_mode=False, terminal_width=_help_width())
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -80,6 +83,12 @@ def main() -> None:
         _show(error)
         sys.exit(error.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _help_width() -> int | None:
+    """Return the width of a help page on a narrow terminal: click's own least is 50 columns."""
+    columns = shutil.get_terminal_size().columns
+    return columns - 1 if columns < _NARROW else None
 
 
 def _show(error: ShipperError) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from shipper.cli.check_diff import Difference
 from shipper.cli.check_report import Finding, Report, SourceReport
+from shipper.cli.narrow import fitting
 
 _STYLES: Final = {"failed": "bold red", "warning": "yellow", "note": "green"}
 _SHOWN: Final = 10
@@ -73,9 +74,10 @@ def _print_tests(source: SourceReport, out: Console) -> None:
 def _print_findings(findings: list[Finding], out: Console, indent: str) -> None:
     for finding in findings:
         label = "ok" if finding.level == "note" else finding.level
-        # Paths and commands are copied from here: the terminal wraps them, not we.
-        out.print(f"{indent}[{_STYLES[finding.level]}]{label}[/] {escape(finding.text)}", soft_wrap=True)
+        text = f"{indent}[{_STYLES[finding.level]}]{label}[/] {escape(finding.text)}"
+        out.print(text, overflow="fold", soft_wrap=not out.is_terminal)
         if finding.mend:
+            # Commands are copied from here: the terminal wraps them, not we.
             out.print(f"{indent}  mend it with: {escape(finding.mend)}", soft_wrap=True)
 
 
@@ -102,7 +104,7 @@ def print_difference(difference: Difference, out: Console) -> None:
         table.add_column(column, overflow="fold")
     for change in difference.changes[:_SHOWN_CHANGES]:
         table.add_row(str(change.line), change.what, escape(change.before), escape(change.after))
-    out.print(table)
+    out.print(fitting(table, out))
     if len(difference.changes) > _SHOWN_CHANGES:
         out.print(f"... and {len(difference.changes) - _SHOWN_CHANGES} more (--json names all)")
     counts = Counter(change.what for change in difference.changes)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shipper.cli.completion import source_names
+from shipper.cli.narrow import fitting
 from shipper.cli.state_access import call, console, json_option, place_of, place_options, print_json
 from shipper.core.letters import DeadLetter
 from shipper.errors import UsageError
@@ -73,7 +74,7 @@ def list_letters(
         table.add_row(*map(escape, cells))
     out = console()
     if listed.letters:
-        out.print(table)
+        out.print(fitting(table, out))
     damaged = f", {listed.damaged} damaged lines" if listed.damaged else ""
     out.print(f"{listed.count} dead letters, {listed.bytes} bytes{damaged}; shown: {len(listed.letters)}")
 

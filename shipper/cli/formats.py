@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shipper.cli.completion import format_names
+from shipper.cli.narrow import fitting
 from shipper.cli.state_access import console, json_option, print_json
 from shipper.config import Preset, load_presets
 from shipper.config.load import DEFAULT_PATHS, PRESETS_FOLDER
@@ -118,7 +119,8 @@ def _print_list(rows: list[Row]) -> None:
     for row in rows:
         cells = (row.name, row.kind, "several" if row.lines else "one", "yes" if row.severity else "-", row.description)
         table.add_row(*map(Text, cells))
-    console().print(table)
+    out = console()
+    out.print(fitting(table, out))
 
 
 def _print_one(preset: Preset) -> None:

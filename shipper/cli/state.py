@@ -11,6 +11,7 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
+from shipper.cli.narrow import fitting
 from shipper.cli.state_access import call, console, json_option, now_ms, place_of, place_options, print_json
 from shipper.errors import UsageError
 from shipper.pipeline import state_export
@@ -72,7 +73,8 @@ def list_files(config_path: Path | None, state_dir: Path | None, as_json: bool) 
     for row in msgspec.convert(result, list[_Row]):
         cells = (row.id, row.source, printable(row.path), f"{row.offset}/{row.size}", row.state, row.changed)
         table.add_row(*map(escape, cells))
-    console().print(table)
+    out = console()
+    out.print(fitting(table, out))
 
 
 @state.command()
@@ -96,7 +98,7 @@ def show(key: str, config_path: Path | None, state_dir: Path | None, as_json: bo
     table = _table("at", "id", "what", "evidence")
     for entry in shown.decisions:
         table.add_row(*map(escape, (entry.at, entry.id, entry.what, printable(entry.evidence))))
-    out.print(table)
+    out.print(fitting(table, out))
 
 
 @state.command()

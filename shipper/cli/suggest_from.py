@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from shipper.cli.narrow import fitting
 from shipper.cli.state_access import print_json
 from shipper.config.translate import Note, translate
 
@@ -40,6 +41,6 @@ def _print_notes(notes: list[Note]) -> None:
             table.add_row(*map(Text, (line, note.key, note.was, note.kind, note.text)))
     console = Console(stderr=True, highlight=False)
     if table.row_count:
-        console.print(table)
+        console.print(fitting(table, console))
     counts = Counter(note.kind for note in notes)
     console.print(Text(", ".join(f"{counts[kind]} {kind}" for kind in ("translated", "differs", "untranslated"))))

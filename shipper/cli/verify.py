@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shipper.adapters.offsets_snapshot import Snapshot
+from shipper.cli.narrow import fitting
 from shipper.cli.state_access import console, json_option, place_of, place_options, print_json
 from shipper.config import Config, load_presets, rules
 from shipper.errors import UsageError
@@ -83,7 +84,7 @@ def _show(found: list[Verified], out: Console) -> None:
             *(f"{figure:,}" for figure in (one.bytes, one.checked_bytes, read, acked, other, one.spans)),
         )  # fmt: skip
     if found:
-        out.print(table)
+        out.print(fitting(table, out))
     for one in found:
         for wrong in one.disagreements:
             where = f"{one.id} {printable(one.path)} bytes {wrong.start:,} to {wrong.end:,}"
