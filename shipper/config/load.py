@@ -48,7 +48,8 @@ def find(explicit: Path | None) -> Path:
         if path.is_file():
             return path
     searched = " nor ".join(f"./{p}" if not p.is_absolute() else str(p) for p in DEFAULT_PATHS)
-    raise ConfigError([f"no configuration: neither {searched} exists; write one or name it with -c FILE"])
+    mend = "make one with 'shipper init', or name it with -c FILE"
+    raise ConfigError([f"no configuration: neither {searched} exists; {mend}"])
 
 
 def load(path: Path, environ: Lookup[str, str]) -> Config:

@@ -1,0 +1,101 @@
+"""First steps that go wrong: each message names the place and what helps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from shipper.adapters.files import effective_user
+from shipper.adapters.offsets import OffsetStore
+from shipper.cli.check import check
+from shipper.cli.explain import explain
+from shipper.cli.suggest import suggest
+from shipper.config import find
+from shipper.errors import ConfigError, FileUnreadable, StateError, UsageError
+from tests.cli.test_check import ordinary_user
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter: pytest's own are the owner's alone."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_explain_names_the_user_who_may_not_read(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "somebody-else")
+    monkeypatch.chdir(open_folder)
+    shut = open_folder / "shut.log"
+    shut.touch()
+    shut.chmod(0)
+
+    with ordinary_user() as user:
+        result = CliRunner().invoke(explain, [str(shut)], standalone_mode=False)
+
+    assert isinstance(result.exception, FileUnreadable)
+    assert str(result.exception) == f"{shut}: Permission denied; grant it with: setfacl -m u:{user}:r {shut}"
+
+
+def test_a_state_folder_without_permission_says_what_helps(open_folder: Path) -> None:
+    place = open_folder / "state's"
+
+    open_folder.chmod(0o555)
+    with ordinary_user() as user, pytest.raises(StateError) as refused:
+        OffsetStore.open(place, now_ms=0)
+    open_folder.chmod(0o755)
+
+    quoted = f"'{open_folder}/state'\"'\"'s'"
+    assert refused.value.exit_code == 74
+    assert str(refused.value) == (
+        f"state_dir {place}: Permission denied; name another folder in state_dir, or let root run: "
+        f"install -d -o {user} -m 0700 {quoted}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("none.yml", "no such file or directory"), ("folder", "is a directory"), ("latin", "not UTF-8")]
+)
+def test_suggest_from_what_cannot_be_read_is_said_in_words(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "latin").write_bytes(b"\xe4\xf6\xfc")
+
+    result = CliRunner().invoke(suggest, ["--from", str(tmp_path / name)], standalone_mode=False)
+
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith(f"{tmp_path / name}: cannot be read: ")
+    assert said in str(result.exception)
+    assert "Errno" not in str(result.exception)
+
+
+@pytest.mark.parametrize(("sources", "heading"), [(1, "1 source\n"), (2, "2 sources\n")])
+def test_check_counts_its_sources_in_words(sources: int, heading: str, tmp_path: Path) -> None:
+    names = ", ".join(f"{{name: s{number}, paths: [/none/{number}]}}" for number in range(sources))
+    path = tmp_path / "agent.yaml"
+    path.write_text(f"state_dir: {tmp_path}/state\nsources: [{names}]\n")
+
+    result = CliRunner().invoke(check, ["-c", str(path), "--offline"], standalone_mode=False)
+
+    assert result.stdout.startswith(f"{path}: {heading}")
+
+
+def test_without_a_configuration_init_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if Path("/etc/shipper/agent.yaml").exists():
+        pytest.skip("this host has a configuration")
+
+    with pytest.raises(ConfigError, match="make one with 'shipper init'"):
+        find(None)
+
+
+def test_the_user_is_the_one_whom_the_system_asks() -> None:
+    with ordinary_user() as user:
+        assert effective_user() == user
+    assert os.geteuid() != 0 or effective_user() == "root"
