@@ -29,12 +29,14 @@ class Scene:
         self.source = {"name": "app", "paths": [f"{self.logs}/*.log"], "format": "raw", **source}
         self.endpoint: dict[str, object] = {}
         self.limits: dict[str, object] = {}
+        self.monitoring: dict[str, object] = {}
         self.agent: Agent | None = None
 
     async def start(self) -> Agent:
         config = write_config(self.folder, self.receiver.url, [self.source], **self.endpoint)
         document = json.loads(config.read_text(encoding="utf-8"))
         document["limits"] |= self.limits
+        document["monitoring"] = self.monitoring
         config.write_text(json.dumps(document), encoding="utf-8")
         self.agent = Agent(load(config, os.environ), Journal(self.said.append), watching=self.watching)
         await self.agent.start()
