@@ -10,8 +10,9 @@ import ctypes
 import os
 import pwd
 import resource
+import subprocess
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from shipper.errors import UsageError
 _CLOCK_UNSYNCHRONISED: Final = 5  # adjtimex(2), TIME_ERROR
 _TIMEX_BYTES: Final = 512  # struct timex has 208; more does no harm
 _MOST_DESCRIPTORS: Final = 65_536  # the agent asks for no more by itself
+_SYSTEMD_SECONDS: Final = 3.0
 _PROXY_NAMES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -84,6 +86,18 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str | None:
     # Typed in no stub: it is what urllib's proxy_bypass calls on Linux, with the variables as an argument.
     bypassed = urllib.request.proxy_bypass_environment(parts.netloc.rpartition("@")[2], rules)  # type: ignore[attr-defined]
     return None if bypassed else proxy
+
+
+def unit_settings(unit: str, names: Sequence[str]) -> dict[str, str] | None:
+    """Return settings of a unit of systemd; None where there is no systemd, or no such unit."""
+    command = ["systemctl", "show", unit, *(f"--property={name}" for name in names)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SYSTEMD_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    pairs = (line.partition("=") for line in done.stdout.splitlines())
+    found = {name: value for name, _, value in pairs}
+    return found if found.get("LoadState") == "loaded" else None
 
 
 def user_name(number: int) -> str:

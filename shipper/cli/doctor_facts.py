@@ -22,11 +22,13 @@ from shipper.cli.check_files import Files, look_at_state_dir, look_for_files
 from shipper.cli.doctor_formats import how_well_read
 from shipper.cli.doctor_peers import other_agents
 from shipper.config import Config
-from shipper.core import diagnosis, diagnosis_endpoint, diagnosis_state
+from shipper.core import diagnosis, diagnosis_endpoint, diagnosis_service, diagnosis_state
 from shipper.core.diagnosis import Finding, Place
+from shipper.core.patterns import compile_patterns
 from shipper.errors import StateError
 
 PACKAGE_USER: Final = "shipper"
+UNIT: Final = "shipper.service"
 
 
 class Scene(NamedTuple):
@@ -77,6 +79,7 @@ def examine(scene: Scene) -> list[Finding]:
     asked = asyncio.run(ask(endpoint))
     findings.append(asked.finding)
     findings += diagnosis.clock(asked.skew_seconds, host.clock_is_kept())
+    findings += _service(scene)
     variables, used = host.proxy_variables(scene.environ), host.proxy_for(endpoint.url, scene.environ)
     findings += diagnosis_endpoint.proxies(target_of(endpoint), variables, used)
     return findings
@@ -165,6 +168,23 @@ def _limits(scene: Scene) -> Iterator[Finding]:
         scene.config.limits.open_files, scene.config.endpoint.concurrency, running,
     )  # fmt: skip
     yield from diagnosis.descriptors(facts)
+
+
+def _service(scene: Scene) -> Iterator[Finding]:
+    """What the package's service may not see; nothing where the agent is no service."""
+    settings = host.unit_settings(UNIT, diagnosis_service.SETTINGS) if scene.user == PACKAGE_USER else None
+    if settings is None:
+        return
+    folders = [
+        (pattern.prefix, source.name)
+        for source in scene.config.sources
+        for text in source.paths
+        for pattern in compile_patterns(text)
+    ]
+    endpoint = scene.config.endpoint
+    yield from diagnosis_service.service(
+        diagnosis_service.Service(UNIT, settings, folders, endpoint.host, endpoint.is_loopback)
+    )
 
 
 def _watches(scene: Scene, directories: int) -> Iterator[Finding]:

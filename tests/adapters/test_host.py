@@ -143,3 +143,28 @@ def test_the_environment_of_a_process_is_what_it_was_started_with() -> None:
 
     assert found is not None
     assert found["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.parametrize(
+    ("says", "found"),
+    [
+        ("echo LoadState=loaded; echo ProtectHome=yes; echo IPAddressDeny=::/0 0.0.0.0/0",
+         {"LoadState": "loaded", "ProtectHome": "yes", "IPAddressDeny": "::/0 0.0.0.0/0"}),
+        ("echo LoadState=not-found; echo ProtectHome=no", None),
+        ("echo no systemd here >&2; exit 1", None),
+    ],
+)  # fmt: skip
+def test_a_units_settings_are_what_systemd_says(
+    says: str, found: dict[str, str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\n{says}\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    assert host.unit_settings("shipper.service", ["ProtectHome"]) == found
+
+
+def test_without_systemd_no_unit_has_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert host.unit_settings("shipper.service", ["ProtectHome"]) is None

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from shipper.core import diagnosis as d
 from shipper.core import diagnosis_endpoint as e
+from shipper.core import diagnosis_service as v
 from shipper.core import diagnosis_state as s
 from shipper.core.delivery import Response
 from shipper.core.diagnosis import Finding
@@ -21,6 +22,8 @@ STATE = s.StateFacts(path="/s", exists=True, user="shipper", owner="shipper", fi
                      letters_most=1000)  # fmt: skip
 PUBLIC = e.Target(url="https://abc.example/api/v2/logs/ingest", host="abc.example", loopback=False)
 LOCAL = e.Target(url="http://127.0.0.1:14499/v2/logs/ingest", host="127.0.0.1", loopback=True)
+SERVICE = v.Service("shipper.service", {"ProtectHome": "yes", "PrivateTmp": "yes", "IPAddressDeny": "0.0.0.0/0 ::/0"},
+                    [("/var/log", "syslog")], "127.0.0.1", loopback=True)  # fmt: skip
 LATER = "directories without a watch are looked at every 5 s: lines come later, none is lost"
 FULL = "offsets cannot be saved on a full disk: nothing is lost, but after a crash more is sent twice"
 NTP = "timedatectl set-ntp true"
@@ -195,6 +198,26 @@ HOSTS: dict[str, tuple[Iterable[Finding], list[Finding]]] = {
         [Finding("formats", "warn", "/a.log: nothing in its first 50 lines looks like a known layout: each line is a "
                  "record", "what is not explained is shipped too, without a time and a level of its own",
                  "shipper explain /a.log; shipper suggest /a.log")],
+    ),
+    "a_service_without_homes": (
+        v.service(replace(SERVICE, folders=[("/home/shop/logs", "shop"), ("/homely", "b"), ("/tmp", "c")])),
+        [Finding("service", "fail", "source shop names /home/shop/logs, which shipper.service does not see "
+                 "(ProtectHome=yes)", "its files are not there for the service, though a shell sees them",
+                 "systemctl edit shipper.service: [Service] ProtectHome=read-only"),
+         Finding("service", "fail", "source c names /tmp, which shipper.service does not see (PrivateTmp=yes)",
+                 "its files are not there for the service, though a shell sees them",
+                 "systemctl edit shipper.service: [Service] PrivateTmp=no")],
+    ),
+    "a_service_that_may_not_leave_the_host": (
+        v.service(replace(SERVICE, host="abc.example", loopback=False)),
+        [Finding("service", "fail", "shipper.service may reach this host only (IPAddressDeny), and the endpoint is "
+                 "abc.example", "nothing is delivered by the service, though it works in a shell",
+                 "systemctl edit shipper.service: [Service] IPAddressDeny= (see drop-ins/public-api.conf among the "
+                 "package's examples)")],
+    ),
+    "a_service_that_sees_everything": (
+        v.service(replace(SERVICE, settings={"ProtectHome": "read-only"}, folders=[("/home/a", "a")], loopback=False)),
+        [Finding("service", "ok", "shipper.service may see every folder of the sources, and reach the endpoint")],
     ),
     "no_tls_trust": (
         [e.unreachable(PUBLIC, "TLS: unable to get local issuer certificate")],
