@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ from shipper.pipeline.succession import lineage_for
 from shipper.pipeline.tailer import Tailer
 
 NO_SOURCE: Final = -1
+IDS_AT_A_TIME: Final = 64
 
 
 class Births:
@@ -31,6 +33,7 @@ class Births:
     ) -> None:
         """*readings* stand beside *sources*, in the same order."""
         self._unscanned: set[str] = set()
+        self._file_ids = deque[int]()
         self.exchange(sources, readings)
         self._tailer = tailer
         self._offsets = offsets
@@ -67,7 +70,7 @@ class Births:
         if index == NO_SOURCE:
             return None
         source = self._sources[index]
-        file_id = await self._offsets.run(lambda store: store.next_file_id())
+        file_id = await self._next_file_id()
         at_end = (
             source.start_at == "end" and source.name in self._unscanned and decision.live and decision.follows is None
         )
@@ -88,6 +91,13 @@ class Births:
         followed = self._followed(life, life.lineage)
         followed.pass_over(0, life.offset, SKIPPED if at_end else COPY, life.born_ms)
         return followed
+
+    async def _next_file_id(self) -> int:
+        """Return an id that no file has; taken from the store a few at a time, so that many files are met quickly."""
+        if not self._file_ids:
+            taken = await self._offsets.run(lambda store: [store.next_file_id() for _ in range(IDS_AT_A_TIME)])
+            self._file_ids.extend(taken)
+        return self._file_ids.popleft()
 
     def next_generation(self, followed: Followed, seen: Seen, *, live: bool) -> Followed:
         """Return what stands in the place of *followed*, which was truncated: a generation that begins at 0."""

@@ -13,10 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from shipper.adapters.files import Turn
+from shipper.adapters.files import OpenFile, Turn
 from shipper.adapters.offsets import LifeState
 from shipper.core.batch import Portion, Settlement
 from shipper.core.evidence import Seen
+from shipper.core.identity import HEAD_BYTES
 from shipper.core.model import Chunk, FileKey
 from shipper.core.watermark import Ticket, Watermark
 from shipper.errors import SourceError
@@ -110,6 +111,7 @@ class Tailer:
         self._open = OpenRecords()
         self._descriptors = Descriptors(open_files, most_open_files)
         self._ahead: list[Followed] = []
+        self._from_cache = False
         self._slow: dict[int, list[Followed]] = {}
         self._unread: dict[str, int] = {}
         self._unread_until = 0.0
@@ -232,7 +234,12 @@ class Tailer:
         """
         if followed.file is None:
             return None
+        self._from_cache = False
         if followed.ahead is None:
+            cached = _cached(followed)
+            if cached is not None:
+                self._from_cache = True
+                return cached
             if followed.device in self._slow:
                 self._slow[followed.device].append(followed)
                 return None
@@ -279,6 +286,8 @@ class Tailer:
         followed.at_end = followed.read_offset + len(turn.data) >= turn.size_now
         if turn.data:
             await self._take_bytes(followed, turn.data)
+        else:
+            await asyncio.sleep(0)  # what is had from memory never waits: others need the loop too
         self._open.note(followed)
         if not followed.at_end:
             self.look_at(followed)
@@ -297,12 +306,12 @@ class Tailer:
 
     async def _take_bytes(self, followed: Followed, data: bytes) -> None:
         if not followed.head_complete:
-            await followed.grow_head()
+            await self._grow_head(followed, data)
         chunks = followed.feed(data)
         self._add(followed, {"bytes_read": len(data)})
         if followed.rate_limit:
             followed.not_before = self._clock.monotonic() + len(data) / followed.rate_limit
-        if not followed.at_end and followed.file is not None and self.has_room and len(self._ahead) < READS_AHEAD:
+        if followed.file is not None and self._may_read_ahead(followed):
             self._ahead.append(followed)
             followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
         followed.quiet_since = self._clock.monotonic()
@@ -312,6 +321,19 @@ class Tailer:
             if followed.reframe:
                 self._frame_anew(followed)
                 return
+
+    async def _grow_head(self, followed: Followed, data: bytes) -> None:
+        """Take the fingerprint anew; *data* is what stands at the read offset."""
+        if followed.read_offset == 0:
+            followed.head = followed.head.grown(data[:HEAD_BYTES])
+        else:
+            await followed.grow_head()
+
+    def _may_read_ahead(self, followed: Followed) -> bool:
+        """Return whether the next piece is asked for before it is wanted: not where it is had at once."""
+        if followed.at_end or self._from_cache or not self.has_room:
+            return False
+        return len(self._ahead) < READS_AHEAD
 
     def _release_waiting(self, followed: Followed) -> None:
         for other in self._turns.released_by(followed.key):
@@ -457,3 +479,10 @@ class Tailer:
     def lag_bytes(self) -> int:
         """Bytes that are known to be there and not safe yet."""
         return sum(followed.pending_bytes for followed in self.followed.values())
+
+
+def _cached(followed: Followed) -> Turn | None:
+    """Return what stands at the read offset, where it is had without waiting."""
+    if not isinstance(followed.file, OpenFile):
+        return None
+    return followed.file.cached_now(followed.read_offset, READ_BYTES, followed.tail)

@@ -12,7 +12,7 @@ import pytest
 
 from shipper.adapters.files import OpenFile, Turn, answer, map_os_errors
 from shipper.core.evidence import Answer, Question
-from shipper.core.identity import HEAD_BYTES
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES
 from shipper.errors import FileUnreadable, FileVanished, SourceError
 
 TEXT = b"line one\nline two\nline three\n"
@@ -169,3 +169,37 @@ def test_what_cannot_be_read_gives_no_answer(tmp_path: Path) -> None:
 
     assert answer(Question(str(tmp_path / "gone"), 0, 0)) is None
     assert answer(Question(str(tmp_path / "fifo"), 9, 4)) is None
+
+
+@pytest.mark.parametrize("size", [0, 10, 1000, 300_000])
+def test_what_is_had_from_memory_is_what_a_read_gives(tmp_path: Path, size: int) -> None:
+    """Where the file system can say so; else the thread reads."""
+    path = tmp_path / "app.log"
+    path.write_bytes(bytes(range(256)) * 2000)
+    status = path.stat()
+    file = OpenFile.open(str(path), status.st_dev, status.st_ino)
+    try:
+        for expect in (b"", bytes(range(44, 56))):
+            cached = file.cached_now(56, size, expect)
+            if cached is None:
+                pytest.skip("this file system does not read without waiting")
+            read = file.read_now(56, size, expect)
+            assert read.data.startswith(cached.data)
+            assert len(cached.data) == min(size, 256 * 1024 + GUARD_BYTES - len(expect))
+            assert cached[1:] == read[1:]
+    finally:
+        file.close()
+
+
+def test_other_bytes_before_the_offset_are_seen_from_memory_too(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(b"abcdef")
+    status = path.stat()
+    file = OpenFile.open(str(path), status.st_dev, status.st_ino)
+    try:
+        cached = file.cached_now(3, 10, b"abX")
+        assert cached is None or not cached.guard_ok
+        beyond = file.cached_now(100, 10, b"abc")
+        assert beyond is None or not beyond.guard_ok
+    finally:
+        file.close()
