@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "top": "the same, live",
     "tap": "show events as they leave",
     "state": "look at and mend the offset store",
+    "where": "what became of one line",
     "verify": "recount the files against the ledger",
     "dlq": "look at, send again or drop rejected events",
     "completion": "print the script that lets a shell complete all this",

@@ -59,6 +59,7 @@ class Remains:
         path: Where it stands.
         packing: How it is compressed; empty for plain.
         certain: Whether its first bytes and its length are those of the generation.
+        length: Bytes of its text, once somebody has read it to its end.
     """
 
     def __init__(self, path: str, text: Text, packing: str) -> None:
@@ -66,6 +67,7 @@ class Remains:
         self.path = path
         self.packing = packing
         self.certain = True
+        self.length = 0
         self.read_at = text.read_at
         self.close = text.close
 
@@ -118,7 +120,7 @@ def find(life: Life, taken: Collection[Inode] = ()) -> Remains | None:
             if doubtful is not None:
                 doubtful.close()
             return remains
-        if doubtful is None and path == life.path and _inode_at(path) == (life.device, life.inode):
+        if doubtful is None and path == life.path and inode_at(path) == (life.device, life.inode):
             doubtful = remains
             doubtful.certain = False
         else:
@@ -139,7 +141,7 @@ def _places(life: Life, taken: Collection[Inode]) -> Iterator[str]:
     inode = (life.device, life.inode)
     directory, _, name = life.path.rpartition("/")
     siblings = []
-    if inode not in taken and _inode_at(life.path) == inode:
+    if inode not in taken and inode_at(life.path) == inode:
         yield life.path
     try:
         with os.scandir(directory or "/") as listing:
@@ -147,7 +149,7 @@ def _places(life: Life, taken: Collection[Inode]) -> Iterator[str]:
     except OSError:
         return
     for entry in entries:
-        if inode not in taken and entry.inode() == life.inode and _inode_at(entry.path) == inode:
+        if inode not in taken and entry.inode() == life.inode and inode_at(entry.path) == inode:
             yield entry.path
         elif _is_sibling(entry.name, name):
             siblings.append(entry.path)
@@ -165,7 +167,8 @@ def _unpacked(name: str) -> str:
     return next((name.removesuffix(ending) for ending in COMPRESSED if name.endswith(ending)), name)
 
 
-def _inode_at(path: str) -> Inode | None:
+def inode_at(path: str) -> Inode | None:
+    """Return device and inode of what *path* leads to; None where that is nothing."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,0 +1,147 @@
+"""The files in which a line may stand, each with what the store knows of it, and those that can not be looked into."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from shipper.adapters.discovery import Discovery, Scan, wanted_by
+from shipper.adapters.offsets import Life
+from shipper.adapters.offsets_snapshot import Snapshot
+from shipper.config import Config
+from shipper.core.model import Carry, FileKey
+from shipper.core.rotation_names import COMPRESSED, base_of, live_names
+from shipper.pipeline.remains import Inode, Remains, find, inode_at, open_text
+
+_READS_AS_TEXT = ("older than ignore_older", "compressed")
+
+
+class Home(NamedTuple):
+    """A file on disk and the generation that it holds.
+
+    Attributes:
+        life: None where the store knows none that it is.
+        skipped: Why the agent does not read it; empty where it does.
+        source: Of the pattern that matches it; empty for none.
+    """
+
+    path: str
+    life: Life | None
+    skipped: str
+    source: str
+    mtime_ns: int
+
+    @property
+    def encoding(self) -> str:
+        """Codec of its text."""
+        carry = msgspec.json.decode(self.life.carry, type=Carry) if self.life and self.life.carry else Carry()
+        return carry.encoding or "utf-8"
+
+
+class Homes:
+    """What there is to search.
+
+    Attributes:
+        homes: Newest first.
+        gone: Generations that are known, and whose bytes are on no disk any more.
+        scan: What the sources' patterns match just now.
+    """
+
+    def __init__(self, config: Config | None, snapshot: Snapshot | None, source: str | None, now_ns: int) -> None:
+        """Look at every directory; of one *source* only, where it is given."""
+        self.config = config
+        self.gone: list[Life] = []
+        self.scan = _scan(config, now_ns)
+        self._lives = snapshot.lives() if snapshot else []
+        self._known: dict[str, Life] = {}
+        self._find_known(source)
+        self.homes = sorted(self._all(source), key=lambda home: (-home.mtime_ns, home.path))
+
+    def at(self, path: str) -> Home:
+        """Return the file at *path*, whether it was found by a pattern or not."""
+        found = next((home for home in self.homes if home.path == path), None)
+        inode = inode_at(path)
+        if found is None and inode is not None:
+            found = next((home._replace(path=path) for home in self.homes if inode_at(home.path) == inode), None)
+        return found or self._home(path)
+
+    def _find_known(self, source: str | None) -> None:
+        newest: dict[Inode, FileKey] = {}
+        for life, _ in self._lives:
+            inode = (life.device, life.inode)
+            newest[inode] = max(newest.get(inode, life.key), life.key)
+        for life, _ in self._lives:
+            if source not in {None, life.source}:
+                continue
+            remains = find(life, {inode for inode, key in newest.items() if key != life.key})
+            if remains is None or (not remains.certain and life.offset):
+                self.gone.append(life)
+            if remains is not None:
+                before = self._known.get(remains.path)
+                if remains.certain or not life.offset:
+                    self._known[remains.path] = max(before, life, key=_key) if before else life
+                remains.close()
+
+    def _all(self, source: str | None) -> Iterator[Home]:
+        names = [one.name for one in self.config.sources] if self.config else []
+        seen = {file.path for file in self.scan.seen if source is None or names[file.source or 0] == source}
+        skipped = set(self.scan.skipped) if source is None else set()
+        known = {path for path, life in self._known.items() if source in {None, life.source}}
+        paths = known | seen | skipped
+        met: dict[Inode, str] = {}
+        for path in [*sorted(known), *sorted(paths - known), *sorted(set(_siblings(paths)) - paths)]:
+            inode = inode_at(path)
+            if inode is not None and inode not in met:
+                met[inode] = path
+                yield self._home(path)
+
+    def _home(self, path: str) -> Home:
+        names = [one.name for one in self.config.sources] if self.config else []
+        index = next((file.source for file in self.scan.seen if file.path == path), None)
+        life = self._known.get(path)
+        source = life.source if life else names[index] if index is not None and index >= 0 else ""
+        try:
+            mtime_ns = os.stat(path).st_mtime_ns
+        except OSError:
+            mtime_ns = 0
+        skipped = "" if life else self.scan.skipped.get(path, "")
+        return Home(path, life, skipped, source, mtime_ns)
+
+
+def opened(home: Home) -> Remains | None:
+    """Open what can be searched as text; None for what cannot be read, or is no text."""
+    if home.skipped and not home.skipped.startswith(_READS_AS_TEXT):
+        return None
+    return open_text(home.path)
+
+
+def _key(life: Life) -> FileKey:
+    return life.key
+
+
+def _scan(config: Config | None, now_ns: int) -> Scan:
+    if config is None:
+        return Scan()
+    wanted = [wanted_by(source) for source in config.sources]
+    return Discovery(wanted, [str(config.state_dir)]).scan(now_ns=now_ns)
+
+
+def _siblings(paths: Sequence[str] | set[str]) -> Iterator[str]:
+    """Give what stands beside *paths* under a rotated form of their names, compressed or not."""
+    bases: dict[str, set[str]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        bases.setdefault(directory or "/", set()).update((name, base_of(name)))
+    for directory, names in bases.items():
+        try:
+            entries = sorted(Path(directory).iterdir())
+        except OSError:
+            continue
+        for entry in entries:
+            plain = next((entry.name.removesuffix(end) for end in COMPRESSED if entry.name.endswith(end)), entry.name)
+            if plain in names or not names.isdisjoint(live_names(plain)):
+                yield str(entry)

@@ -1,0 +1,107 @@
+"""`shipper where` as operators run it: a story of few lines, JSON, and an exit code for scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from shipper.adapters.offsets import Life, OffsetStore
+from shipper.cli import shipper
+from shipper.core.identity import head_of
+from shipper.core.ledger import Entry
+from shipper.errors import UsageError
+
+CONTENT = b"first line\nsecond [line]\n"
+READ_MS = 1_795_464_000_000
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A state with one delivered file, a file that was never met, and their configuration."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    log = logs / "app.log"
+    log.write_bytes(CONTENT)
+    status = log.stat()
+    head = head_of(CONTENT)
+    store = OffsetStore.open(tmp_path / "state", now_ms=0)
+    life = Life(
+        file_id=1, generation=0, source="app", path=str(log), device=status.st_dev, inode=status.st_ino,
+        offset=len(CONTENT), head_length=head.length, head_digest=head.digest,
+    )  # fmt: skip
+    entry = Entry(
+        0, len(CONTENT), 0, 0, READ_MS, READ_MS + 500, 7, 9, 204, layout="log4j{x}", fingerprint="", read=2, acked=2
+    )  # fmt: skip
+    store.commit([life], spans=[(life.key, entry)])
+    store.close()
+    (logs / "new.log").write_text("third line\n")
+    path = tmp_path / "agent.yaml"
+    path.write_text(
+        json.dumps({
+            "state_dir": str(tmp_path / "state"),
+            "sources": [{"name": "app", "paths": [str(logs / "*.log")], "format": "raw"}],
+        }),
+        encoding="utf-8",
+    )  # fmt: skip
+    return path
+
+
+def where(config: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(shipper, ["where", "-c", str(config), *arguments], standalone_mode=False)
+
+
+def test_a_delivered_line_is_told_in_few_lines(config: Path) -> None:
+    log = config.with_name("logs") / "app.log"
+
+    result = where(config, "second [line]")
+
+    title, text, acked, read = result.output.splitlines()
+    assert title == f"delivered  {log}:2  (byte 11)"
+    assert text.strip() == "second [line]"
+    assert acked.strip().startswith("acknowledged 2026-11-23T20:00:00.500Z")
+    assert acked.endswith("with status 204, in one of the batches 7 to 9")
+    assert read.strip().startswith("read 2026-11-23T20:00:00.000Z")
+    assert read.endswith("by source app, layout log4j")
+    assert result.return_value == 0
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_file_and_number_name_a_line(line: int, config: Path) -> None:
+    log = config.with_name("logs") / "app.log"
+
+    (match,) = json.loads(where(config, f"{log}:{line}", "--json").output)["matches"]
+
+    assert (match["line"], match["fate"], match["batch"], match["status"]) == (line, "delivered", 7, 204)
+
+
+def test_what_no_agent_has_met_says_so(config: Path) -> None:
+    result = where(config, "third")
+
+    assert result.output.startswith("not read yet")
+    assert "source app matches this file, the agent has not met it; and no agent runs here" in result.output
+
+
+def test_the_rest_of_many_is_counted(config: Path) -> None:
+    result = where(config, "line", "--limit", "1")
+
+    assert "and 2 more lines; see --limit" in result.output
+
+
+def test_a_text_that_stands_nowhere_ends_with_1(config: Path) -> None:
+    result = where(config, "nowhere to be found")
+
+    assert result.return_value == 1
+    assert "stands in none of the 2 files that were searched" in result.output
+
+
+def test_no_colour_goes_into_a_pipe(config: Path) -> None:
+    assert "\x1b" not in where(config, "line").output
+
+
+def test_an_unknown_source_is_refused(config: Path) -> None:
+    result = where(config, "line", "--source", "nobody")
+
+    assert isinstance(result.exception, UsageError)
