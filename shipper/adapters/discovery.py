@@ -79,7 +79,11 @@ class Scan(msgspec.Struct):
 
 
 class Discovery:
-    """Scans for one configuration; used from one thread at a time."""
+    """Scans for one configuration; used from one thread at a time.
+
+    Attributes:
+        at: The directory that is looked at, or was last: where a scan hangs.
+    """
 
     def __init__(self, wanted: Sequence[Wanted], own: Collection[str] = ()) -> None:
         """*own* holds paths below which nothing is ever read: our state, our store, our log."""
@@ -87,6 +91,7 @@ class Discovery:
             ([p for text in source.paths for p in compile_patterns(text)], Excludes(source.exclude), source)
             for source in wanted
         ]
+        self.at = ""
         self._own = tuple(os.path.realpath(path) for path in own)
         self._look = Look()
         self._siblings = Siblings(self._look, [path for source in wanted for path in source.rotated_to], self._own)
@@ -145,6 +150,7 @@ class Discovery:
         while stack:
             directory, depth, above = stack.pop()
             try:
+                self.at = directory
                 here = os.stat(directory)
                 key = (here.st_dev, here.st_ino)
                 if key in above or not stat.S_ISDIR(here.st_mode):

@@ -163,6 +163,15 @@ def inode_of(path: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def size_of(path: str, device: int, inode: int) -> int | None:
+    """Return the size of *path* if it still is the file with that inode."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size if (status.st_dev, status.st_ino) == (device, inode) else None
+
+
 def answer(question: Question) -> Answer | None:
     """Read the bytes that a question asks for; None where that is not possible just now."""
     try:

@@ -135,15 +135,25 @@ class Watcher:
             everything, self._everything = self._everything, False
         return changed, bool(structure) or everything
 
+    @property
+    def runs(self) -> bool:
+        """Whether every thread of the observer is there: its own, and one for each directory."""
+        observer = self._observer
+        return observer is not None and observer.is_alive() and all(one.is_alive() for one in observer.emitters)
+
+    def restart(self) -> None:
+        """Give the observer up and begin anew; `cover` watches the directories again."""
+        self.restarts += 1
+        self.stop()
+        self.polled.clear()
+        self.start()
+
     def prove_alive(self) -> bool:
         """Touch the canary; return False, and restart the observer, where the last touch was not heard of."""
-        alive = self.canary_heard and self._observer is not None and self._observer.is_alive()
+        alive = self.canary_heard and self.runs
         self._silent = not alive
         if not alive:
-            self.restarts += 1
-            self.stop()
-            self.polled.clear()
-            self.start()
+            self.restart()
         self.canary_heard = str(self._canary.parent) in self.polled
         try:
             self._canary.write_text(f"{time.time():.0f}\n", encoding="ascii")

@@ -30,6 +30,7 @@ from shipper.pipeline.monitoring import Monitoring
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.reload import Reloader
 from shipper.pipeline.service import Service
+from shipper.pipeline.stalls import Stalls
 from shipper.pipeline.state_commands import StateCommands, open_state
 from shipper.pipeline.state_replay import Replayer
 from shipper.pipeline.status_line import Figures, StatusLine
@@ -73,6 +74,7 @@ class Agent:
         self._control: ControlServer | None = None
         self._status_line = StatusLine()
         self.reloader: Reloader | None = None
+        self._stalls: Stalls | None = None
         self._detached: set[FileKey] = set()
         self._backed_up = 0
 
@@ -129,6 +131,8 @@ class Agent:
             self._tasks.spawn("control", self._control.failed())
             self._tasks.spawn("following", parts.following.run())
             self._tasks.spawn("reload", reloader.run())
+            self._stalls = Stalls(parts, journal, self._beats, wall_clock_ms)
+            self._tasks.spawn("stalls", self._stalls.run())
             self._tasks.spawn("ready", self._say_ready(), may_end=True)
             journal.say(
                 "agent_started", state_dir=config.state_dir, sources=len(config.sources), endpoint=config.endpoint.url
@@ -313,7 +317,7 @@ class Agent:
 
     def _ails(self) -> list[str]:
         """Return why the watchdog must not be fed, if it must not."""
-        return [f"the loop {name} does not go round" for name in self._beats.silent()]
+        return self._stalls.ails() if self._stalls is not None else []
 
     def _wake_threadsafe(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed while the observer still had something to say

@@ -7,6 +7,7 @@ before the first byte is read, descriptors opened, generations begun.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -30,6 +31,9 @@ from shipper.pipeline.succession import Succession
 from shipper.pipeline.tailer import Tailer
 
 SCANS_TO_SETTLE: Final = 20  # for so long after a rotation compressed files and other directories are looked at
+
+SCAN_PATIENCE_SECONDS: Final = 10.0  # for a look at all directories; twice as long after one that took longer
+LONGEST_PATIENCE_SECONDS: Final = 300.0
 
 
 class Census:
@@ -62,6 +66,9 @@ class Census:
         self._now_ms = now_ms
         self._waited: dict[str, int] = {}
         self._settling = SCANS_TO_SETTLE
+        self._hung: asyncio.Future[tuple[Scan, dict[Question, Answer | None]]] | None = None
+        self._looking_since = 0.0
+        self._patience_seconds = SCAN_PATIENCE_SECONDS
         self.last = Scan()
         self.scans = 0
 
@@ -108,12 +115,33 @@ class Census:
 
     # -- a scan ------------------------------------------------------------------------------------
 
-    async def scan(self) -> Scan:
-        """Look at every directory and act on what is there."""
+    def hung_seconds(self, now: float) -> float:
+        """Return for how long a look at the directories has hung; 0 where none does."""
+        return now - self._looking_since if self._hung is not None and not self._hung.done() else 0.0
+
+    @property
+    def hangs_at(self) -> str:
+        """The directory at which the look stands."""
+        return self._discovery.at
+
+    async def scan(self) -> Scan | None:
+        """Look at every directory and act on what is there; None while one does not answer: read on meanwhile."""
+        if self._hung is not None:
+            if not self._hung.done():
+                return None
+            self._hung = None  # what it has found is too old by now: files were read since
         tailer = self._tailer
         known = [f.known(suspect=f.key in tailer.suspects) for f in tailer.followed.values()] + self._partings.done
         now_ms = self._now_ms()
-        scan, answers = await asyncio.to_thread(self._look, known, now_ms)
+        self._looking_since = time.monotonic()
+        looking = asyncio.ensure_future(asyncio.to_thread(self._look, known, now_ms))
+        done, _ = await asyncio.wait({looking}, timeout=self._patience_seconds)
+        if not done:
+            self._hung = looking
+            self._patience_seconds = min(self._patience_seconds * 2, LONGEST_PATIENCE_SECONDS)
+            looking.add_done_callback(self._answered)
+            return None
+        scan, answers = looking.result()
         decisions = decide(known, scan.seen, answers, self._waited)
         self._settling = SCANS_TO_SETTLE if scan.unsettled else max(self._settling - 1, 0)
         await self._carry_out(decisions, now_ms)
@@ -126,6 +154,11 @@ class Census:
         self.scans += 1
         self._births.scanned()
         return scan
+
+    def _answered(self, looking: asyncio.Future[tuple[Scan, dict[Question, Answer | None]]]) -> None:
+        if not looking.cancelled():
+            looking.exception()
+        self._tailer.wake.set()
 
     def _look(self, known: list[Known], now_ms: int) -> tuple[Scan, dict[Question, Answer | None]]:
         places = {

@@ -6,8 +6,8 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Final, TypeVar
 
 from shipper.adapters.files import inode_of
 from shipper.adapters.watch import Watcher
@@ -26,6 +26,8 @@ LONGEST_GATHER_SECONDS: Final = 0.1
 MOST_STRANGERS: Final = 10_000
 LONGEST_REST_SECONDS: Final = 60.0
 NOBODY: Final = FileKey(0, 0)
+
+T = TypeVar("T")
 
 
 class Following:
@@ -90,6 +92,12 @@ class Following:
         self._poll_seconds = poll_seconds
         self._next_scan = 0.0
 
+    @property
+    def longest_pause_seconds(self) -> float:
+        """The longest time between two scans."""
+        pause = self._scan_seconds * STRETCH
+        return pause if self._poll_seconds is None else min(pause, self._poll_seconds)
+
     async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run *work* while nothing is read and no scan is under way; raise what it raises.
 
@@ -132,7 +140,7 @@ class Following:
     async def read_to_end(self) -> None:
         """Read every file to its end, once, and close what is open there."""
         tailer = self._tailer
-        await self._census.scan()
+        await self._scan_patiently()
         for last in (False, True):
             while tailer.has_unread:
                 tailer.wake.clear()
@@ -142,7 +150,7 @@ class Following:
                 else:
                     await self._wait(0.2)
             if tailer.suspects or not last:
-                await self._census.scan()
+                await self._scan_patiently()
         for followed in list(tailer.followed.values()):
             tailer.close_record(followed)
 
@@ -160,6 +168,21 @@ class Following:
                 raise
             if not done.done():
                 done.set_result(None)
+
+    async def _scan_patiently(self) -> None:
+        while await self._census.scan() is None:
+            await asyncio.sleep(self._scan_seconds)
+
+    async def _beating(self, work: Coroutine[object, object, T]) -> T:
+        """Return what *work* returns; the loop counts as going round while it waits for that."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=min(self._beat_seconds, LONGEST_REST_SECONDS)))[0]:
+                self._beat()
+        except BaseException:
+            task.cancel()
+            raise
+        return task.result()
 
     # -- parts of a turn -----------------------------------------------------------------------------
 
@@ -183,8 +206,18 @@ class Following:
         if now >= self._next_canary:
             self._next_canary = now + CANARY_SECONDS
             if not watcher.prove_alive():
-                self._wanted = True
-                self._journal.say("watcher_restarted", restarts=watcher.restarts)
+                self._say_restarted(watcher)
+
+    def restart_watcher(self) -> None:
+        """Begin to watch anew: its threads have died, or changes were not heard of."""
+        if self._watcher is not None:
+            self._watcher.restart()
+            self._say_restarted(self._watcher)
+            self._tailer.wake.set()
+
+    def _say_restarted(self, watcher: Watcher) -> None:
+        self._wanted = True
+        self._journal.say("watcher_restarted", restarts=watcher.restarts)
 
     async def _maybe_scan(self) -> None:
         now = time.monotonic()
@@ -193,9 +226,12 @@ class Following:
         if not (now >= self._next_scan or (soon and now >= earliest)):
             return
         self._wanted = False
-        scan = await self._census.scan()
+        scan = await self._beating(self._census.scan())
         self._scanned_at = time.monotonic()
         self._took = self._scanned_at - now
+        if scan is None:
+            self._next_scan = self._scanned_at + self._scan_seconds
+            return
         if self._unknown:
             await self._identify()
         watcher = self._watcher

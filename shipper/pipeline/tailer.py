@@ -19,6 +19,7 @@ from shipper.core.batch import Portion, Settlement
 from shipper.core.evidence import Seen
 from shipper.core.identity import HEAD_BYTES
 from shipper.core.model import Chunk, FileKey
+from shipper.core.stalls import Excuse
 from shipper.core.watermark import Ticket, Watermark
 from shipper.errors import SourceError
 from shipper.pipeline.accounts import account_for
@@ -147,6 +148,19 @@ class Tailer:
         self._descriptors.limit(open_files)
         self.wake.set()
 
+    def excuse_of(self, followed: Followed) -> Excuse | None:
+        """Return why *followed* may stand still although there is more of it; None where it should be read."""
+        reasons = {
+            Excuse.STATE: self._committer.failing is not None,
+            Excuse.BUDGET: not self.has_room,
+            Excuse.RATE: followed.not_before > self._clock.monotonic(),
+            Excuse.ORDER: bool(followed.waits_for),
+            Excuse.ERROR: followed.last_error is not None,
+            Excuse.DEVICE: followed.device in self._slow and followed.ahead is None,
+            Excuse.TURN: self._turns.asks(followed),
+        }
+        return next((excuse for excuse, holds in reasons.items() if holds), None)
+
     def look_at(self, followed: Followed) -> None:
         """Give *followed* a turn soon."""
         if self._turns.ask(followed):
@@ -251,6 +265,12 @@ class Tailer:
         ahead, followed.ahead = followed.ahead, None
         return ahead.result()
 
+    def read_again(self, followed: Followed) -> None:
+        """Begin the read of *followed* that hangs once more; what the first one finds is not waited for."""
+        if followed.file is not None:
+            followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
+            self._put_aside(followed, followed.ahead)
+
     def _put_aside(self, followed: Followed, read: asyncio.Future[Turn]) -> None:
         """Let *followed* and those of its device have their turn when *read* is done."""
         device = followed.device
@@ -258,8 +278,10 @@ class Tailer:
         loop = asyncio.get_running_loop()
         hung = loop.call_later(HUNG_READ_SECONDS, self._say_hung, followed)
 
-        def done(_read: asyncio.Future[Turn]) -> None:
+        def done(read: asyncio.Future[Turn]) -> None:
             hung.cancel()
+            if not read.cancelled():
+                read.exception()  # nobody may ask any more
             if self._journal.over("read_hangs", followed.path):
                 self._journal.say("read_goes_on", file=followed.path)
             for one in self._slow.pop(device, ()):

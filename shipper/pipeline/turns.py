@@ -48,6 +48,10 @@ class Turns:
             self._shares.want(lineage, self._rank(lineage))
         return True
 
+    def asks(self, followed: Followed) -> bool:
+        """Return whether *followed* will have a turn."""
+        return followed.key in self._lineage_of
+
     def take(self) -> Followed | None:
         """Return the file whose turn it is; it asks again for another one. `spent` ends the turn."""
         dealt = self._shares.next(self._now_ms())
