@@ -25,6 +25,7 @@ from shipper.errors import EndpointUnreachable
 
 LONGEST_ANSWER_BYTES: Final = 65_536
 GZIP_LEVEL: Final = 6
+_SHOWN_CHARACTERS: Final = 200
 _JOIN_BELOW_BYTES: Final = 65_536
 
 Piece = bytes | memoryview
@@ -164,7 +165,9 @@ async def _body_of(answer: aiohttp.ClientResponse) -> bytes:
 
 def _cause(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError | aiohttp.ClientSSLError):
-        return f"TLS: {error}"
+        refused = getattr(error, "certificate_error", error)
+        said = getattr(refused, "verify_message", "") or " ".join(str(refused).split())[:_SHOWN_CHARACTERS]
+        return f"TLS: {said}"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "its name cannot be resolved"
     if isinstance(error, ConnectionRefusedError) or isinstance(
@@ -173,4 +176,4 @@ def _cause(error: Exception) -> str:
         return "connection refused: nothing listens there"
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError | aiohttp.ClientPayloadError):
         return "the connection was closed before the answer was complete"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(str(error).split())[:_SHOWN_CHARACTERS] or type(error).__name__

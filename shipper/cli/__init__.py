@@ -97,13 +97,19 @@ def _show(error: ShipperError) -> None:
     if not isinstance(error, ConfigError) or not sys.stderr.isatty():
         click.echo(str(error), err=True)
         return
-    columns = shutil.get_terminal_size().columns
+    for line in problem_lines(error, shutil.get_terminal_size().columns):
+        is_mark = not line.strip(" |^")
+        coloured = is_mark and "NO_COLOR" not in os.environ
+        click.echo(click.style(line, fg="red", bold=True) if coloured else line, err=True)
+
+
+def problem_lines(error: ConfigError, columns: int) -> list[str]:
+    """Return what a terminal of so many *columns* is shown: each problem, its line of the file and a mark under it."""
+    lines = list[str]()
     for problem, excerpt in zip(error.problems, error.excerpts, strict=True):
-        click.echo(_wrapped(problem, columns), err=True)
-        if excerpt:
-            source, _, caret = fitted(excerpt, columns).rpartition("\n")
-            click.echo(source, err=True)
-            click.echo(caret if "NO_COLOR" in os.environ else click.style(caret, fg="red", bold=True), err=True)
+        lines += _wrapped(problem, columns).splitlines()
+        lines += fitted(excerpt, columns).splitlines() if excerpt else []
+    return lines
 
 
 def _wrapped(text: str, columns: int) -> str:

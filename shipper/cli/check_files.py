@@ -91,10 +91,11 @@ def look_at_state_dir(folder: Path) -> list[Finding]:
         return []
     user, quoted = effective_user(), shlex.quote(str(folder))
     where = "it" if nearest == folder else str(nearest)
+    mend = f"chown -R {user} {quoted}" if nearest == folder else f"install -d -o {user} -m 0700 {quoted}"
     return [
         Finding(
             "failed",
             f"state_dir {folder}: {user} may not write to {where}",
-            f"install -d -o {user} -m 0700 {quoted}",
+            mend,
         )
     ]

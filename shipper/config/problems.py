@@ -20,7 +20,7 @@ _MAY_HOLD_A_SECRET: Final = re.compile(
 
 # What stands at a wrong place: a quoted text, else up to what ends a plain one.
 _WORD: Final = re.compile(
-    r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#'"][^,\[\]{}#]*?(?=\s*(?:[,\]}#]|:(?:\s|$)|$))"""
+    r"""\$\{[^}]*\}|'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[^\s,\[\]{}#'"][^,\[\]{}#]*?(?=\s*(?:[,\]}#]|:(?:\s|$)|$))"""
 )
 _BEFORE_A_WORD: Final = ("", " ", "\t", "[", "{", ",")
 _GUTTER: Final = " | "

@@ -90,7 +90,7 @@ def state(facts: StateFacts) -> Iterator[Finding]:
     if not facts.exists:
         yield Finding("state", "ok", f"state_dir {facts.path}: nothing there yet; the first start makes it")
         return
-    if facts.owner and facts.owner != facts.user:
+    if facts.owner and facts.user not in (facts.owner, "root"):  # what root writes there it gives to the owner
         yield Finding(
             "state", "fail", f"state_dir {facts.path} belongs to {facts.owner}, and the agent runs as {facts.user}",
             "the agent cannot save how far it has read, and does not start",

@@ -100,7 +100,7 @@ def state_shut(scene: Scene) -> None:
 
 def state_of_another(scene: Scene) -> None:
     used_state(scene).close()
-    os.chown(scene.state_dir, 65_534, 65_534)
+    scene.state_dir.chmod(0o755)
 
 
 def state_damaged(scene: Scene) -> None:
@@ -204,8 +204,8 @@ BROKEN = [
            "setfacl -m u:{user}:x {logs} && setfacl -m u:{user}:r {log}"),
     Broken(state_shut, "state", "fail", "state_dir {state}: {user} may not write to {folder}",
            "install -d -o {user} -m 0700 {state}"),
-    Broken(state_of_another, "state", "fail", "state_dir {state} belongs to nobody, and the agent runs as root",
-           "chown -R root {state}", needs_root=True),
+    Broken(state_of_another, "state", "fail", "state_dir {state}: {user} may not write to it",
+           "chown -R {user} {state}", needs_root=True),
     Broken(state_damaged, "state", "fail", "{state}/offsets.db: damaged: not a database",
            "shipper state restore FILE, with an export"),
     Broken(state_in_memory, "file systems", "warn", "is on tmpfs, in memory", ELSEWHERE),
@@ -215,7 +215,7 @@ BROKEN = [
            "this path", "on a OneAgent " + SWITCH + "; else " + LOOK),
     Broken(no_http_server_listens, "endpoint", "fail", "no answer in time; {program} listens there",
            "look at what listens there: it is no HTTP server, or it hangs"),
-    Broken(certificate_unknown, "endpoint", "fail", "TLS: ",
+    Broken(certificate_unknown, "endpoint", "fail", "TLS: unable to get local issuer certificate",
            "install the authority that signed its certificate (update-ca-certificates), or write the name that the "
            "certificate has in endpoint.url"),
     Broken(too_many_open_files, "descriptors", "fail", "limits.open_files is 2000000, which takes 2000068 descriptors "
@@ -230,7 +230,7 @@ BROKEN = [
            "shipper dlq list; then shipper dlq replay or shipper dlq drop, or raise dead_letters.max_bytes"),
     Broken(no_such_file, "files", "warn", "source shop: no file matches yet: nothing of that name in {logs}", ""),
 ]  # fmt: skip
-AS_ANOTHER = (file_shut, folder_shut, state_shut)  # root may do all of that
+AS_ANOTHER = (file_shut, folder_shut, state_shut, state_of_another)  # root may do all of that
 
 
 def filled(text: str, scene: Scene, user: str) -> str:

@@ -149,6 +149,8 @@ PLACES = [
     ("a: b\n\tc: d\n", "    2 |  c: d\n      | ^"),
     ("sources:\n- paths: [/a]\n", "    2 | - paths: [/a]\n      |   ^^^^^"),
     ("x" * 150 + ": 1\n", "    1 | " + "x" * 100 + "\n      | " + "^" * 100),
+    ("state_dir: ${NONE}\nsources:\n- {name: a, paths: [/a]}\n",
+     "    1 | state_dir: ${NONE}\n      |            ^^^^^^^"),
     ("endpoint:\n  url: http://logs.example.com\n  token: dt0c01.ABC\n", ""),
     ("endpoint: {url: 'https://me:pw@host'}\n", ""),
     ("endpoint: {token: [dt0c01.ABC]}\n", ""),
