@@ -7,7 +7,11 @@ import contextlib
 import json
 import os
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -16,12 +20,16 @@ from rich.table import Table
 
 from shipper.config import find, load
 from shipper.config.units import duration_seconds
-from shipper.errors import UsageError
+from shipper.errors import ShipperError, UsageError
 from shipper.pipeline.agent import Agent
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.totals import Totals, table
 from shipper.service_notify import Notifier
+
+MOST_THREADS: Final = 32  # that read, look at directories, compress: one that hangs must not have them all
+WORKERS: Final = "worker"
+HUNG_SECONDS: Final = 1.0
 
 
 @click.command()
@@ -43,12 +51,35 @@ def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json
     progress = Progress(sys.stderr)
     agent = Agent(config, Journal(progress.write_line), notifier=Notifier.from_environment(os.environ))
     with _event_loop() as runner:
-        if once:
-            totals = runner.run(agent.run_once(patience))
-            print_totals(totals, as_json=as_json)
-            return 0 if totals.delivered else 1
-        runner.run(agent.run(progress))
-    return 0
+        workers = ThreadPoolExecutor(MOST_THREADS, WORKERS)
+        runner.get_loop().set_default_executor(workers)
+        try:
+            if once:
+                totals = runner.run(agent.run_once(patience))
+                print_totals(totals, as_json=as_json)
+                status = 0 if totals.delivered else 1
+            else:
+                runner.run(agent.run(progress))
+                status = 0
+        except ShipperError as error:
+            _leave_if_hung(workers, error.exit_code, str(error))
+            raise
+        _leave_if_hung(workers, status)
+    return status
+
+
+def _leave_if_hung(workers: ThreadPoolExecutor, status: int, message: str = "") -> None:
+    """End the process here where a read hangs, as of a dead NFS server: all is saved, and Python would wait for it."""
+    workers.shutdown(wait=False, cancel_futures=True)
+    deadline = time.monotonic() + HUNG_SECONDS
+    while any(thread.name.startswith(WORKERS) for thread in threading.enumerate()):
+        if time.monotonic() > deadline:
+            if message:
+                click.echo(message, err=True)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+        time.sleep(0.01)
 
 
 def _seconds(text: str | None) -> float | None:
