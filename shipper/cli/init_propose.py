@@ -50,9 +50,14 @@ def propose(sights: Sights, guard: MatchGuard) -> list[Proposal]:
     for one in _joined(suggested):
         name = name_for(str(_paths(one)[0]), [other.name for other in found])
         why = list(dict.fromkeys(sights.files[Path(file)] for file in one.files))
-        share = f"{100 * one.explained / one.lines:.0f} % of {one.lines} lines explained" if one.lines else "empty yet"
-        found.append(Proposal({**one.keys, "name": name}, len(one.files), [f"{', '.join(why[:2])}; {share}"]))
+        found.append(Proposal({**one.keys, "name": name}, len(one.files), [f"{', '.join(why[:2])}; {_share(one)}"]))
     return found
+
+
+def _share(one: Suggestion) -> str:
+    if not one.explained:
+        return "no layout is known for it: each line is a record"
+    return f"{100 * one.explained / one.lines:.0f} % of {one.lines} lines explained"
 
 
 def _joined(suggested: Sequence[Suggestion]) -> list[Suggestion]:
