@@ -43,6 +43,7 @@ LOAD_BYTES: Final = 8 << 20
 MOST_PIECES: Final = 64
 DEATHS_ALLOWED: Final = 5
 STOP_SECONDS: Final = 5.0
+GIVE_UP_SECONDS: Final = 0.5  # for a last answer of an endpoint that has taken nothing for long
 TICK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 10.0
 
@@ -125,7 +126,11 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class Coordinator:
-    """One run; owns the workers, used from the event loop only."""
+    """One run; owns the workers, used from the event loop only.
+
+    Attributes:
+        hands: The worker processes.
+    """
 
     def __init__(self, jobs: Sequence[Job], deals: Deals, keeper: Keeper, setup: Setup, limits: Limits,
                  observer: Observer) -> None:  # fmt: skip
@@ -135,7 +140,7 @@ class Coordinator:
         self._setup = setup
         self._limits = limits
         self._observer = observer
-        self._hands: list[Hand] = []
+        self.hands: list[Hand] = []
         self._reads_stdin = any(job.place.path == STDIN and job.todo for job in jobs)
         self._counts: Counter[str] = Counter()
         self._pending = 0
@@ -166,12 +171,13 @@ class Coordinator:
         try:
             for _ in range(self._limits.workers if self._deals.runs else 0):
                 await self._hire()
-            if self._hands:
+            if self.hands:
                 await self._with_chores()
         finally:
-            await asyncio.gather(*(hand.dismiss(STOP_SECONDS) for hand in self._hands))
+            patience = GIVE_UP_SECONDS if self._gave_up else STOP_SECONDS
+            await asyncio.gather(*(hand.dismiss(patience) for hand in self.hands))
             await asyncio.gather(*self._listeners)
-            for hand in self._hands:
+            for hand in self.hands:
                 self._note_end(hand)
             self._give_signals_back()
         await self._keeper.save()
@@ -206,14 +212,14 @@ class Coordinator:
             self._news.clear()
             if self._paused is None:
                 self._deal()
-            if not any(hand.pieces for hand in self._hands) and self._paused is None:
+            if not any(hand.pieces for hand in self.hands) and self._paused is None:
                 return
             await self._news.wait()
             await self._replace_dead()
 
     def _deal(self) -> None:
         while True:
-            hand = min(self._hands, key=lambda hand: (hand.load, len(hand.pieces)))
+            hand = min(self.hands, key=lambda hand: (hand.load, len(hand.pieces)))
             if hand.load >= LOAD_BYTES or len(hand.pieces) >= MOST_PIECES:
                 return
             piece = self._deals.next()
@@ -225,17 +231,17 @@ class Coordinator:
             dealt = self._deals.run_of(piece.number)
             size = weight(piece, dealt.job.planned.plain_bytes if dealt else 0)
             if piece.place.path == STDIN:
-                hand = self._hands[0]
+                hand = self.hands[0]
             elif hand.pieces and hand.load + size > LOAD_BYTES + (LOAD_BYTES >> 1):
                 self._deals.put_back(piece)
                 return
             hand.deal(piece, max(size, 1))
 
     async def _hire(self) -> None:
-        hand = await hire(self._setup, stdin=self._reads_stdin and not self._hands)
+        hand = await hire(self._setup, stdin=self._reads_stdin and not self.hands)
         limits, share = self._limits, 1 / self._limits.workers
         hand.tell(Rate(limits.events_per_second * share, limits.bytes_per_second * share))
-        self._hands.append(hand)
+        self.hands.append(hand)
         listener = asyncio.create_task(self._listen(hand))
         self._listeners.add(listener)
 
@@ -247,9 +253,9 @@ class Coordinator:
     async def _replace_dead(self) -> None:
         if self._stop.is_set():
             return
-        for hand in [hand for hand in self._hands if hand.process.returncode is not None]:
+        for hand in [hand for hand in self.hands if hand.process.returncode is not None]:
             self._note_end(hand)
-            self._hands.remove(hand)
+            self.hands.remove(hand)
             self._deaths += 1
             self._observer.say("worker_died", {"status": hand.process.returncode, "pieces": len(hand.pieces)})
             if self._deaths > DEATHS_ALLOWED * self._limits.workers:
@@ -274,7 +280,7 @@ class Coordinator:
             case Finished():
                 self._finished(hand, message)
             case State():
-                if message.accepted != hand.state.accepted or not message.held_bytes:
+                if message.accepted != hand.state.accepted:
                     self._progressed = time.monotonic()
                 hand.state = message
             case Said(event=event, fields=fields):
@@ -312,7 +318,7 @@ class Coordinator:
             run.job.shipped.length = finished.length
         following = self._deals.finished(finished.number)
         if following is not None:
-            for each in self._hands:
+            for each in self.hands:
                 if following in each.pieces:
                     each.tell(Go(following))
         if run.finished:
@@ -322,7 +328,7 @@ class Coordinator:
 
     def _give_up_file(self, run: Run, error: str) -> None:
         for number in self._deals.give_up(run, error):
-            for hand in self._hands:
+            for hand in self.hands:
                 if number in hand.pieces:
                     hand.tell(Drop(number))
         self._errors[run.job.place.shown] = error
@@ -336,6 +342,8 @@ class Coordinator:
             await asyncio.sleep(TICK_SECONDS)
             self._observer.tick(self.figures())
             self._news.set()  # a worker's end is seen here at the latest
+            if not any(hand.state.held_bytes for hand in self.hands):
+                self._progressed = time.monotonic()  # nothing is waited for but our own work
             patience = self._limits.give_up_seconds
             waited = time.monotonic() - self._progressed
             if patience is not None and waited > patience and self._paused is None and not self._stop.is_set():
@@ -354,7 +362,7 @@ class Coordinator:
         )  # fmt: skip
 
     def _trouble(self) -> str:
-        for hand in self._hands:
+        for hand in self.hands:
             if hand.state.health in ("refusing", "unreachable"):
                 return f"endpoint {hand.state.health}: {hand.state.message}"
         return ""
@@ -379,7 +387,7 @@ class Coordinator:
 
     def _interrupted(self) -> None:
         if self._stop.is_set():  # the second time: at once
-            for hand in self._hands:
+            for hand in self.hands:
                 with contextlib.suppress(ProcessLookupError):
                     hand.process.kill()
         self.stop()
@@ -391,9 +399,9 @@ class Coordinator:
 
     async def _pause(self) -> None:
         """Send nothing more, wait for what is under way, save, and stop as the terminal wants; go on after it."""
-        self._paused = set(self._hands)
+        self._paused = set(self.hands)
         self._all_paused.clear()
-        for hand in self._hands:
+        for hand in self.hands:
             hand.tell(Pause())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_SECONDS):
@@ -404,6 +412,6 @@ class Coordinator:
         # Here SIGCONT has come.
         self._paused = None
         self._progressed = time.monotonic()
-        for hand in self._hands:
+        for hand in self.hands:
             hand.tell(Resume())
         self._news.set()

@@ -87,12 +87,22 @@ class Keeper:
         """
         async with self._round:
             self._wake.clear()
-            shipped, self._shipped = list(self._shipped.values()), {}
+            shipped, self._shipped = self._shipped, {}
             points, self._points = self._points, []
             refused, self._refused = self._refused, []
             done, self._done = self._done, []
-            if shipped or points or refused or done:
-                await self._run(partial(_save, self._store, self._letters, shipped, points, refused, done))
+            if not (shipped or points or refused or done):
+                return
+            call = partial(_save, self._store, self._letters, list(shipped.values()), points, refused, done)
+            try:
+                await self._run(call)
+            except BaseException:
+                # Also where only the waiting was cut short: to save twice does no harm.
+                self._shipped = {**shipped, **self._shipped}
+                self._points, self._refused, self._done = (
+                    points + self._points, refused + self._refused, done + self._done,
+                )  # fmt: skip
+                raise
 
     async def _run(self, call: partial[None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, call)

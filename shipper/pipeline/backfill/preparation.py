@@ -172,7 +172,8 @@ async def dealt(asked: Asked, prepared: Prepared, keeper: Keeper, guard: MatchGu
         reading = ageless[job.source]
         layout = job.carry.layout
         converter = reading.converter(layout if reading.chooses else reading.rule.layout)
-        return Places(Subject(text, converter, job.facts, job.carry, now_ms()), guard)
+        timed = job.planned.first_ms is not None
+        return Places(Subject(text, converter, job.facts, job.carry, now_ms()), guard, timed=timed)
 
     return Deals(
         todo, asked.window, cut=cut, ordered=asked.ordered, places_of=places_of,

@@ -50,6 +50,7 @@ class Yard(NamedTuple):
         room: Waits until more may be read.
         passed: Waits as a rate limit wants, after so many events and bytes.
         changed: Something of a shipment is settled.
+        read: All of a shipment was read, or it waits for its turn.
     """
 
     guard: MatchGuard
@@ -57,6 +58,7 @@ class Yard(NamedTuple):
     room: Callable[[], Awaitable[None]]
     passed: Callable[[int, int], Awaitable[None]]
     changed: Callable[[Shipment], None]
+    read: Callable[[], None]
     now_ms: Callable[[], int]
 
 
@@ -135,9 +137,9 @@ class Shipment:
         self._gone.set()
 
     @property
-    def is_read(self) -> bool:
-        """Whether all of the piece was read and handed on."""
-        return self._read_whole
+    def is_over(self) -> bool:
+        """Whether nothing more of the piece will be offered for now: all is, or it waits for its turn."""
+        return self._read_whole or self._held is not None
 
     def left(self) -> Finished:
         """Return how the piece stands when there is no time to finish it."""
@@ -152,8 +154,10 @@ class Shipment:
         except SourceError as fault:
             error = str(fault)
         if self._held is not None:
+            self._yard.read()
             await self._gone.wait()
         self._read_whole = True
+        self._yard.read()
         await self._idle.wait()
         if self._text is not None:
             self._text.close()

@@ -54,10 +54,16 @@ def event_ms(event: Event) -> int:
 
 
 class Places:
-    """Looks at places of one text; used on the process's main thread, for the guard's sake."""
+    """Looks at places of one text; used on the process's main thread, for the guard's sake.
 
-    def __init__(self, subject: Subject, guard: MatchGuard) -> None:
-        """Look at *subject*; a pattern that runs away is stopped by *guard*."""
+    Attributes:
+        timed: Whether it is worth while to look for times.
+        narrow: Whether a line end is one byte.
+    """
+
+    def __init__(self, subject: Subject, guard: MatchGuard, *, timed: bool = True) -> None:
+        """Look at *subject*; a pattern that runs away is stopped by *guard*. *timed*: its records bear times."""
+        self.timed = timed
         self._subject = subject
         self._guard = guard
         self._splitter = RecordSplitter(subject.converter.rule)
@@ -111,6 +117,8 @@ class Places:
 
     def carry_at(self, offset: int) -> Carry:
         """Return with what reading begins at *offset*, a record's first byte."""
+        if not self.timed:
+            return self._subject.carry
         return msgspec.structs.replace(self._subject.carry, stamp_ms=self.last_ms_before(offset))
 
     def _widening(self, offset: int, end: int) -> Iterator[tuple[int, bytes]]:

@@ -252,7 +252,8 @@ class Surveyor:
         planned, length = job.planned, job.length
         first = places.sighting_at(0, length or OPEN_END)
         planned.first_ms = first.stamp_ms if first else None
-        if text.packing or not length or not places.narrow:
+        places.timed = first is not None
+        if text.packing or not length or not places.narrow or first is None:
             planned.last_exact = False
             return
         planned.last_ms = places.last_ms_before(length)

@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 import gc
 import random
+import re
 import resource
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from shipper.adapters.http_output import HttpOutput
@@ -77,7 +79,13 @@ class Worker:
         self._changed: set[Shipment] = set()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._yard = Yard(
-            self._guard, self._sender.offer, self._wait_for_room, self._throttle.passed, self._changed.add, now_ms
+            self._guard,
+            self._sender.offer,
+            self._wait_for_room,
+            self._throttle.passed,
+            self._changed.add,
+            self._flush_when_over,
+            now_ms,
         )
 
     def _make_sender(self, way: Way) -> Sender:
@@ -200,8 +208,11 @@ class Worker:
         for shipment in changed:
             if moved := shipment.report():
                 self._tell(moved)
-        if self._shipments and all(shipment.is_read for shipment in self._shipments.values()):
-            self._sender.flush()  # nothing more comes that a batch could wait for
+
+    def _flush_when_over(self) -> None:
+        """Send what waits to grow, where nothing more comes."""
+        if all(shipment.is_over for shipment in self._shipments.values()):
+            self._sender.flush()
 
     async def _state_often(self) -> None:
         while True:
@@ -212,7 +223,14 @@ class Worker:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         health, accepted = self._sender.health, self._sender.attempts.accepted
         cpu = usage.ru_utime + usage.ru_stime
-        self._tell(State(health.state, health.message, accepted, self._sender.held_bytes, cpu, usage.ru_maxrss * 1024))
+        self._tell(State(health.state, health.message, accepted, self._sender.held_bytes, cpu, _peak_bytes()))
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that the process has had; getrusage would tell that of whoever started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
 
 
 def _output(way: Way) -> HttpOutput:
