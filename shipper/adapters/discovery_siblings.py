@@ -61,8 +61,11 @@ class Siblings:
         self._held, self._below = [], []
         met = {(file.device, file.inode) for file in (*seen, *packed)}
         numbers = {inode for _, inode in known}
+        paths = {file.path for file in (*seen, *packed)}
         for directory, bases in _bases_by_directory(followed).items():
             for entry in _listing(directory):
+                if entry.path in paths:
+                    continue  # of most directories that is all there is
                 self._note_directory(entry, walked)
                 related = not bases.isdisjoint(stems_of(entry.name))
                 if entry.inode() in numbers or (related and not entry.name.endswith(COMPRESSED)):

@@ -7,7 +7,6 @@ within seconds, and files of one program begin alike.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from typing import Final, NamedTuple
 
 HEAD_BYTES: Final = 1024
@@ -58,19 +57,21 @@ class Trail:
     Kept in memory only.
     """
 
+    __slots__ = ("_points",)
+
     def __init__(self) -> None:
         """Start with no points."""
-        self._points = deque[Point](maxlen=TRAIL_POINTS)
+        self._points: tuple[Point, ...] = ()
 
     def pass_by(self, offset: int, before: bytes) -> None:
         """Note that reading stands at *offset*, and what stands *before* it."""
         if not self._points or self._points[-1].offset != offset:
-            self._points.append(Point(offset, guard_of(before)))
+            self._points = (*self._points[1 - TRAIL_POINTS :], Point(offset, guard_of(before)))
 
     @property
     def points(self) -> tuple[Point, ...]:
         """The points, oldest first."""
-        return tuple(self._points)
+        return self._points
 
 
 def head_of(first: bytes) -> Head:

@@ -9,7 +9,7 @@ from another directory: logrotate's `olddir`, an archive.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 from shipper.core.evidence import Decision, Do, Known, Seen
@@ -41,14 +41,31 @@ class Kin:
 
     def __init__(self, known: Sequence[Known], seen: Sequence[Seen]) -> None:
         """Prepare for one scan."""
-        self._here: dict[_Place, list[Known]] = {}
-        self._anywhere: dict[str, list[Known]] = {}
-        for one in known:
+        self._known = known
+        self._seen = seen
+
+    # Made when they are asked for: most scans meet no stranger, and there may be very many files.
+
+    @cached_property
+    def _here(self) -> dict[_Place, list[Known]]:
+        here: dict[_Place, list[Known]] = {}
+        for one in self._known:
             directory, name = _place(one.path)
             for known_name in _names(name):
-                self._here.setdefault(_Place(directory, known_name), []).append(one)
-                self._anywhere.setdefault(known_name, []).append(one)
-        self._live = {_place(file.path) for file in seen if file.source is not None and not file.packed}
+                here.setdefault(_Place(directory, known_name), []).append(one)
+        return here
+
+    @cached_property
+    def _anywhere(self) -> dict[str, list[Known]]:
+        anywhere: dict[str, list[Known]] = {}
+        for one in self._known:
+            for known_name in _names(_place(one.path).name):
+                anywhere.setdefault(known_name, []).append(one)
+        return anywhere
+
+    @cached_property
+    def _live(self) -> set[_Place]:
+        return {_place(file.path) for file in self._seen if file.source is not None and not file.packed}
 
     def of(self, file: Seen) -> list[Known]:
         """Return of whom *file* may be a rotated form or a copy."""

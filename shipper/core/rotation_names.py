@@ -50,11 +50,14 @@ def _stems(name: str) -> set[str]:
     return {name[:at] for at in range(1, len(name)) if name[at] in "-_." and _MARK.fullmatch(name, at)}
 
 
-_SUFFIX: Final = re.compile(r"(?:[._-][0-9][0-9._:T-]*)+")
+_SUFFIX: Final = re.compile(r"[._-][0-9][0-9._:T-]*")
+_SUFFIX_ENDS: Final = tuple("0123456789._:T-")
 
 
 def base_of(name: str) -> str:
     """Return *name* without what a rotation has put behind it: app.log for app.log.1."""
+    if not name.endswith(_SUFFIX_ENDS):
+        return name
     for at in range(1, len(name)):
         if _SUFFIX.fullmatch(name, at):
             return name[:at]
@@ -63,7 +66,9 @@ def base_of(name: str) -> str:
 
 def unpacked(name: str) -> str:
     """Return *name* without the ending of a compressed file that can be read."""
-    return next((name.removesuffix(ending) for ending in UNPACKABLE if name.endswith(ending)), name)
+    if not name.endswith(UNPACKABLE):
+        return name
+    return next(name.removesuffix(ending) for ending in UNPACKABLE if name.endswith(ending))
 
 
 @lru_cache(maxsize=16_384)

@@ -59,7 +59,7 @@ class Watermark:
         self.safe = Safe(start, carry, b"")
         self.accounts: list[Entry] = []
         self.counts: Counter[str] = Counter()
-        self._open: deque[Ticket] = deque()
+        self._open: deque[Ticket] | tuple[()] = ()  # a queue only while something is on its way: most files are idle
 
     @property
     def pending(self) -> int:
@@ -76,6 +76,8 @@ class Watermark:
         if end < last:
             raise ValueError(f"a chunk that ends at {end} was tracked after one that ends at {last}")
         ticket = Ticket(Safe(end, carry, tail))
+        if not isinstance(self._open, deque):
+            self._open = deque()
         self._open.append(ticket)
         return ticket
 
@@ -89,8 +91,9 @@ class Watermark:
             raise ValueError("a chunk was acked twice")
         ticket.done = True
         moved = False
-        while self._open and self._open[0].done:
+        while isinstance(self._open, deque) and self._open[0].done:
             settled = self._open.popleft()
+            self._open = self._open or ()
             self.safe = settled.end
             self.accounts += settled.accounts
             for name, count in settled.counts.items():
