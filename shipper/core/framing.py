@@ -60,6 +60,11 @@ class Framer:
         """Bytes held back."""
         return len(self._pending)
 
+    @property
+    def held(self) -> Chunk:
+        """What is held back."""
+        return Chunk(self._start, self._start + len(self._pending), self._pending)
+
     def feed(self, data: bytes) -> list[Chunk]:
         """Take the bytes at `read_offset` and return the chunks that they complete, in file order."""
         self.read_offset += len(data)

@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from shipper.adapters.files import OpenFile
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source, fill_path_attributes
 from shipper.core.evidence import Decision, Seen
+from shipper.core.identity import GUARD_BYTES
 from shipper.core.ledger import COPY, SKIPPED
+from shipper.errors import SourceError
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.succession import lineage_for
@@ -141,3 +144,22 @@ def state_for(seen: Seen, *, live: bool) -> LifeState:
     if seen.packed:
         return LifeState.UNPACKING
     return LifeState.FOLLOWING if live else LifeState.DRAINING
+
+
+def take_fingerprints(born: Sequence[Followed]) -> None:
+    """Look at the first bytes of new files, so that what becomes of them before they are read can be told; blocking."""
+    for followed in born:
+        if followed.state is LifeState.UNPACKING or not followed.size:
+            continue
+        try:
+            file = OpenFile.open(followed.path, followed.device, followed.inode)
+        except SourceError:  # met again by the next scan, or said when it is to be read
+            continue
+        try:
+            before = min(followed.read_offset, GUARD_BYTES)
+            tail = file.read_now(followed.read_offset - before, before, b"").data if before else b""
+            followed.begin_with(file.first_now(), tail)
+        except SourceError:
+            continue
+        finally:
+            file.close()

@@ -18,7 +18,7 @@ from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source
 from shipper.core.follow import Answer, Decision, Do, Known, Question, Seen, decide, questions
 from shipper.core.model import FileKey
-from shipper.pipeline.births import Births, state_for
+from shipper.pipeline.births import Births, state_for, take_fingerprints
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.contents import Answers
 from shipper.pipeline.followed import Followed
@@ -205,6 +205,7 @@ class Census:
                 fresh.append(begun)
         self._waited = waited
         if fresh:
+            await asyncio.to_thread(take_fingerprints, fresh)
             for followed in fresh:
                 self._committer.changed(followed)
             while not await self._committer.save():  # no byte is sent of a file whose row is not saved

@@ -181,6 +181,30 @@ class Followed:
             self.carry = msgspec.structs.replace(self.carry, encoding=self.framer.encoding)
         return chunks
 
+    def begin_with(self, first: bytes, tail: bytes) -> None:
+        """Take the fingerprint of a file that is new: its *first* bytes, and those before the offset it begins at."""
+        self.head = self.head.grown(first)
+        self._guard = guard_of(tail)
+
+    @property
+    def held(self) -> Chunk | None:
+        """The bytes that were read and belong to a record that is not complete; None where there are none."""
+        return self.framer.held if self.framer is not None and self.framer.open_bytes else None
+
+    def give_up_held(self) -> None:
+        """Take what is held back as a record that is closed: somebody else has made it one."""
+        self._forced_end = self.read_offset
+        self._read_by(self.carry.layout if self.reading.chooses else self.reading.rule.layout)
+
+    def take_lead(self, lead: bytes, why: str, now_ms: int) -> Ticket:
+        """Begin behind *lead*, the first bytes, which go into another file's record; the ticket is acked with that."""
+        self.read_offset = self.chunk_end = len(lead)
+        self.tail = self.chunk_tail = lead[-GUARD_BYTES:]
+        self.trail.pass_by(self.read_offset, self.tail)
+        ticket = self.watermark.track(len(lead), self.carry, self.tail)
+        ticket.accounts = (without_delivery(0, len(lead), why, now_ms),)
+        return ticket
+
     def skip(self, count: int, why: str, now_ms: int) -> None:
         """Go on *count* bytes further on: those that stood here are lost, for the reason *why*, and nothing is open."""
         offset = self.read_offset + count

@@ -142,7 +142,7 @@ class Following:
         tailer = self._tailer
         await self._scan_patiently()
         for last in (False, True):
-            while tailer.has_unread:
+            while tailer.has_unread or tailer.close_awaited():
                 tailer.wake.clear()
                 tailer.release_delayed()
                 if tailer.can_turn:

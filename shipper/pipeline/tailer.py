@@ -18,6 +18,7 @@ from shipper.adapters.offsets import LifeState
 from shipper.core.batch import Portion, Settlement
 from shipper.core.evidence import Seen
 from shipper.core.identity import HEAD_BYTES
+from shipper.core.lineage_join import JOINED, Join
 from shipper.core.model import Chunk, FileKey
 from shipper.core.stalls import Excuse
 from shipper.core.watermark import Ticket, Watermark
@@ -28,6 +29,7 @@ from shipper.pipeline.descriptors import Descriptors
 from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
 from shipper.pipeline.forecast import Forecasts
 from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.joining import Joining
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
 from shipper.pipeline.open_records import OpenRecords
@@ -57,13 +59,15 @@ class Mark(NamedTuple):
     """What a portion carries back to us: whose it is, its place in that life's watermark, and when it was written.
 
     *written_ms* is the file's last change as the read saw it, which is that of its last line where the read reached
-    the file's end; 0 where it did not: nothing says when those lines were written.
+    the file's end; 0 where it did not: nothing says when those lines were written. *heir* is of the younger file in
+    which the chunk's last record goes on.
     """
 
     followed: Followed
     watermark: Watermark
     ticket: Ticket
     written_ms: int = 0
+    heir: Mark | None = None
 
 
 class Tailer:
@@ -114,6 +118,8 @@ class Tailer:
         self._ahead: list[Followed] = []
         self._from_cache = False
         self._slow: dict[int, list[Followed]] = {}
+        self._joining = Joining(self.followed)
+        self._heirs: defaultdict[FileKey, list[Mark]] = defaultdict(list)
         self._unread: dict[str, int] = {}
         self._unread_until = 0.0
         self.wake = asyncio.Event()
@@ -205,7 +211,7 @@ class Tailer:
             self._turns.delay(followed)
             return
         followed.waits_for &= {key for key in followed.waits_for if not self.is_read(key)}
-        if followed.waits_for:
+        if followed.waits_for and not await self._offer_to_elder(followed):
             self._turns.wait_for(followed, followed.waits_for)
             return
         if followed.state in (LifeState.ORPHAN, LifeState.DONE):
@@ -369,8 +375,8 @@ class Tailer:
 
     # -- converting ------------------------------------------------------------------------------
 
-    def convert(self, followed: Followed, chunk: Chunk) -> None:
-        """Turn *chunk* into events and offer them."""
+    def convert(self, followed: Followed, chunk: Chunk, own: Chunk | None = None, heir: Mark | None = None) -> None:
+        """Turn *chunk* into events and offer them; *own* is the part of it that stands in the file, if not all does."""
         now = self._clock.monotonic()
         facts, carry = followed.facts(), followed.carry
         converter = followed.converter_now(now)
@@ -382,8 +388,8 @@ class Tailer:
         self._say_layout(followed)
         if encoded.pattern_timeouts:
             self._count_timeouts(followed, encoded.pattern_timeouts, now)
-        ticket = followed.track(chunk, encoded)
-        mark = Mark(followed, followed.watermark, ticket, followed.mtime_ms if followed.at_end else 0)
+        ticket = followed.track(own or chunk, encoded)
+        mark = Mark(followed, followed.watermark, ticket, followed.mtime_ms if followed.at_end else 0, heir)
         ticket.counts = figures(encoded)
         self._add(followed, ticket.counts)
         portion = Portion(
@@ -443,9 +449,23 @@ class Tailer:
         if mark.written_ms and "acked" in settled:
             waited_ms = now_ms - mark.written_ms
             self.append_to_ack.observe(waited_ms / 1000, settled["acked"])
+        if mark.heir is not None:
+            self._heirs[mark.followed.key].append(mark)
         mark.watermark.ack(mark.ticket)
         if not mark.followed.detached:
             self._committer.changed(mark.followed)
+        if self._heirs:
+            self._bequeath(mark.followed.key)
+
+    def _bequeath(self, key: FileKey) -> None:
+        """Let the younger file pass a record of both once the older one has passed it, and not before."""
+        for mark in self._heirs.pop(key, ()):
+            if mark.heir is None or mark.watermark.safe.offset < mark.ticket.end.offset:
+                self._heirs[key].append(mark)
+                continue
+            mark.heir.watermark.ack(mark.heir.ticket)
+            if not mark.heir.followed.detached:
+                self._committer.changed(mark.heir.followed)
 
     # -- records that nobody closes ------------------------------------------------------------------
 
@@ -455,7 +475,11 @@ class Tailer:
             self.close_record(followed)
 
     def close_record(self, followed: Followed) -> None:
-        """Make a record of what is held back of *followed*."""
+        """Make a record of what is held back of *followed*, with what a younger file has to add to it."""
+        if last := self._joining.last_chance(followed):
+            joined, offer = last
+            self._join(followed, offer.younger, offer.turn, joined)
+            return
         self._open.drop(followed)
         for chunk in followed.close_record():
             self.convert(followed, chunk)
@@ -463,6 +487,52 @@ class Tailer:
                 self._frame_anew(followed)
                 return
         self._release_waiting(followed)
+
+    async def _offer_to_elder(self, younger: Followed) -> bool:
+        """Offer what *younger* begins with to the open record it waits for; return whether it waits no more."""
+        older = self._joining.elder_of(younger)
+        if older is None:
+            return False
+        try:
+            self._descriptors.hold(younger)
+            turn = await self._read(younger)
+        except SourceError as error:
+            self._unreadable(younger, error)
+            return False
+        joined = self._joining.offer(older, younger, turn, self._clock.monotonic()) if turn is not None else None
+        if joined is None or turn is None:
+            return False
+        self._join(older, younger, turn, joined)
+        return True
+
+    def _join(self, older: Followed, younger: Followed, turn: Turn, joined: Join) -> None:
+        """Send the open record of *older* with its rest, which *turn* has read of *younger*."""
+        self._open.drop(older)
+        lead = turn.data[: joined.lead]
+        younger.size, younger.mtime_ns = turn.size_now, turn.mtime_ns
+        younger.head = younger.head.grown(turn.data[:HEAD_BYTES])
+        younger.waits_for.discard(older.key)
+        ticket = younger.take_lead(lead, JOINED, self._clock.now_ms())
+        self._add(younger, {"bytes_read": len(lead)})
+        older.give_up_held()
+        self.convert(older, joined.chunk, joined.own, Mark(younger, younger.watermark, ticket))
+        if older.reframe:
+            self._frame_anew(older)
+        self._committer.decided(older.key, "joined", f"its last record goes on in {younger.path}: {len(lead)} bytes")
+        self._release_waiting(older)
+        self.look_at(younger)
+
+    def close_awaited(self) -> bool:
+        """Close what younger files wait for, and wait no more for what cannot be read; return whether there was any."""
+        found = False
+        for followed in list(self.followed.values()):
+            for older in [self.followed[key] for key in followed.waits_for if key in self.followed]:
+                if older.last_error is not None or (older.at_end and older.open_bytes):
+                    found = True
+                    self.close_record(older)
+                    followed.waits_for.discard(older.key)
+                    self.look_at(followed)
+        return found
 
     def _frame_anew(self, followed: Followed) -> None:
         """Read what follows the last converted chunk once more: its layout has changed."""

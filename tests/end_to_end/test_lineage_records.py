@@ -1,0 +1,190 @@
+"""A record of several lines that a rotation cuts is one record, whatever the rotation and whoever looks.
+
+Each case × {agent up, down, endpoint stalled}; a crash in between costs a copy of it at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shipper.config import load
+from shipper.pipeline.agent import Agent
+from shipper.pipeline.journal import Journal
+from tests.end_to_end import receiver as faults
+from tests.end_to_end.agent_process import AgentProcess, run_once, write_config
+from tests.end_to_end.receiver import Receiver
+
+Case = Callable[[Path], None]
+
+FIRST = "2026-11-26 10:00:00 an ordinary record\n"
+CUT = "2026-11-26 10:00:01 it fails\n  at one\n  at two\n"
+REST = "  at three\n  at four\n"
+NEXT = "2026-11-26 10:00:02 the next record\n"
+LAST = "2026-11-26 10:00:03 the last record\n"
+EXPECTED = [FIRST, CUT + REST, NEXT, LAST]
+
+
+def renamed(log: Path) -> None:
+    log.rename(log.with_name("app.log.1"))
+    log.write_text(REST + NEXT)
+
+
+def renamed_and_compressed(log: Path) -> None:
+    log.with_name("app.log.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    shutil.copystat(log, log.with_name("app.log.1.gz"))
+    log.unlink()
+    log.write_text(REST + NEXT)
+
+
+def copied_and_truncated(log: Path) -> None:
+    shutil.copy(log, log.with_name("app.log.1"))
+    os.truncate(log, 0)
+    with log.open("a") as file:
+        file.write(REST + NEXT)
+
+
+CASES: dict[str, Case] = {case.__name__: case for case in (renamed, renamed_and_compressed, copied_and_truncated)}
+
+
+def configure(folder: Path, url: str, timeout: str = "5s") -> Path:
+    source: dict[str, object] = {
+        "name": "app", "paths": [str(folder / "logs" / "*.log")], "format": "raw", "record_id": True,
+        "multiline": {"start": r"^\d{4}-", "timeout": timeout},
+    }  # fmt: skip
+    (folder / "logs").mkdir(exist_ok=True)
+    return write_config(folder, url, [source], concurrency=1)
+
+
+def as_contents(records: list[str]) -> list[str]:
+    return [record.removesuffix("\n") for record in records]
+
+
+async def cut_while(state: str, folder: Path, case: Case) -> list[str]:
+    receiver = Receiver()
+    await receiver.start()
+    config = configure(folder, receiver.url)
+    log = folder / "logs" / "app.log"
+    log.write_text(FIRST + CUT)
+
+    async def start() -> Agent:
+        agent = Agent(load(config, os.environ), Journal(lambda _: None), watching=False)
+        await agent.start()
+        return agent
+
+    agent = await start()
+    try:
+        await receiver.wait_for(lambda: len(receiver.acked) == 1)
+        if state == "down":
+            await agent.stop(5)
+        elif state == "stalled":
+            receiver.script = faults.always(503)
+        case(log)
+        agent = await start() if state == "down" else agent
+        await agent.scanned(3)
+        if state == "stalled":
+            await agent.stop(0)
+            agent = await start()
+            await agent.scanned(3)
+        receiver.script = faults.accept
+        with log.open("a") as file:
+            file.write(LAST)
+        await receiver.wait_for(lambda: len(receiver.acked) >= 4)
+        await agent.scanned(3)
+    finally:
+        await agent.stop(5)
+        await receiver.stop()
+    return receiver.contents()
+
+
+@pytest.mark.parametrize("state", ["up", "down", "stalled"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_record_that_a_rotation_cuts_is_one_record(tmp_path: Path, case: Case, state: str) -> None:
+    arrived = asyncio.run(cut_while(state, tmp_path, case))
+
+    assert arrived == as_contents(EXPECTED)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_one_shot_reads_the_rest_of_a_record_that_nobody_goes_on_with(tmp_path: Path, case: Case) -> None:
+    """The new file begins with nothing but lines that belong to the old one's record."""
+
+    async def story() -> list[str]:
+        receiver = Receiver()
+        await receiver.start()
+        config = configure(tmp_path, receiver.url)
+        log = tmp_path / "logs" / "app.log"
+        log.write_text(FIRST + CUT)
+        agent = AgentProcess(config)
+        await receiver.wait_for(lambda: len(receiver.acked) == 1)
+        assert agent.stop() == 0
+        case(log)
+        log.write_text(REST)
+        loop = asyncio.get_running_loop()
+        status, totals = await loop.run_in_executor(None, run_once, config)
+        assert status == 0
+        assert totals["read"] == totals["acked"] == 1
+        await receiver.stop()
+        return receiver.contents()
+
+    assert asyncio.run(story()) == as_contents([FIRST, CUT + REST])
+
+
+def test_a_crash_before_the_answer_costs_a_copy_at_most(tmp_path: Path) -> None:
+    """The record went on its way; its answer never came. Both files stand before it after the restart."""
+
+    async def story() -> None:
+        receiver = Receiver()
+        await receiver.start()
+        config = configure(tmp_path, receiver.url)
+        log = tmp_path / "logs" / "app.log"
+        log.write_text(FIRST + CUT)
+        agent = AgentProcess(config)
+        await receiver.wait_for(lambda: len(receiver.acked) == 1)
+        receiver.script = faults.hang
+        renamed(log)
+        await receiver.wait_for(lambda: any("at four" in str(event) for events in receiver.seen for event in events))
+        agent.kill()
+        receiver.script = faults.accept
+        agent = AgentProcess(config)
+        with log.open("a") as file:
+            file.write(LAST)
+        await receiver.wait_for(lambda: len(receiver.acked) >= 4)
+        assert agent.stop() == 0
+        await receiver.stop()
+
+        assert receiver.contents() == as_contents(EXPECTED)
+        sent = [event for events in receiver.seen for event in events if "at four" in str(event["content"])]
+        assert len({str(event["log.record_id"]) for event in sent}) == 1
+        assert len(sent) == 2
+
+    asyncio.run(story())
+
+
+def test_lines_that_begin_a_record_of_their_own_are_not_joined(tmp_path: Path) -> None:
+    def case(log: Path) -> None:
+        log.rename(log.with_name("app.log.1"))
+        log.write_text(NEXT)
+
+    async def story() -> list[str]:
+        receiver = Receiver()
+        await receiver.start()
+        config = configure(tmp_path, receiver.url, timeout="300ms")
+        log = tmp_path / "logs" / "app.log"
+        log.write_text(FIRST + CUT)
+        agent = Agent(load(config, os.environ), Journal(lambda _: None), watching=False)
+        await agent.start()
+        await receiver.wait_for(lambda: len(receiver.acked) == 1)
+        case(log)
+        await receiver.wait_for(lambda: len(receiver.acked) >= 3)
+        await agent.stop(5)
+        await receiver.stop()
+        return receiver.contents()
+
+    assert asyncio.run(story()) == as_contents([FIRST, CUT, NEXT])
