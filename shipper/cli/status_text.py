@@ -7,12 +7,21 @@ from datetime import UTC, datetime
 from typing import Final
 
 from shipper.pipeline.progress import size
+from shipper.pipeline.state_rewind import printable
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _PLAIN_BLOCKS: Final = ".:-=+*#@"
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
-__all__ = ["lag", "lasting", "number", "per_second", "since", "size", "sparkline", "stamp"]
+__all__ = ["harmless", "lag", "lasting", "number", "per_second", "since", "size", "sparkline", "stamp"]
+
+
+def harmless(text: str) -> str:
+    """Return *text* with escapes for what is not Unicode and for what a terminal obeys: it is others' text."""
+    text = printable(text).expandtabs(4)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def lasting(seconds: float) -> str:

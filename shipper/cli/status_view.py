@@ -9,9 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shipper.cli.status_text import lag, lasting, number, per_second, since, size, stamp
+from shipper.cli.status_text import harmless, lag, lasting, number, per_second, since, size, stamp
 from shipper.pipeline.health import Colour
-from shipper.pipeline.state_rewind import printable
 from shipper.pipeline.status import FileStatus, SourceStatus, Status
 
 STYLES: Final = {Colour.GREEN: "bold green", Colour.YELLOW: "bold yellow", Colour.RED: "bold red"}
@@ -133,7 +132,7 @@ def _line(label: str, text: str | Text, style: str = "") -> RenderableType:
     line = Table.grid(padding=(0, 1))
     line.add_column(width=_LABEL, no_wrap=True)
     line.add_column(overflow="fold")
-    line.add_row(Text(label, style="dim"), Text(printable(text), style=style) if isinstance(text, str) else text)
+    line.add_row(Text(label, style="dim"), Text(harmless(text), style=style) if isinstance(text, str) else text)
     return line
 
 
@@ -145,7 +144,7 @@ def source_table(sources: Sequence[SourceStatus], width: int, *, marked: int | N
     table = _table(SOURCE_COLUMNS, width)
     for index, source in enumerate(sources):
         cells = {
-            "source": Text(printable(source.name), style="bold red" if source.problems else ""),
+            "source": Text(harmless(source.name), style="bold red" if source.problems else ""),
             "files": Text(number(source.files_followed)),
             "behind": Text(size(source.lag_bytes)),
             "lag": Text(lag(source.lag_seconds)),
@@ -175,7 +174,7 @@ def file_table(files: Sequence[FileStatus], width: int, *, marked: int | None = 
     table = _table(FILE_COLUMNS, width)
     for index, file in enumerate(files):
         cells = {
-            "file": Text(printable(file.path), style="red" if file.problem else ""),
+            "file": Text(harmless(file.path), style="red" if file.problem else ""),
             "id": Text(file.id),
             "offset": Text(f"{file.offset:,}"),
             "size": Text(f"{file.size:,}"),

@@ -14,9 +14,9 @@ import msgspec
 
 from shipper.adapters.control import follow
 from shipper.cli.state_access import json_option, place_of, place_options
+from shipper.cli.status_text import harmless
 from shipper.core.severity import SEVERITIES
 from shipper.errors import UsageError
-from shipper.pipeline.state_rewind import printable
 
 SILENCE_SECONDS: Final = 15.0
 PER_SECOND: Final = 100
@@ -113,8 +113,8 @@ class Shown:
         parts = [
             str(event.get("timestamp", "")),
             self._style(f"{severity:<9}", fg=colour, bold=bold),
-            *([self._style(printable(str(event.get("log.source", ""))), fg="magenta")] if self._sourced else []),
-            self._style("\n    ".join(map(printable, str(event.get("content", "")).split("\n"))), bold=True),
+            *([self._style(harmless(str(event.get("log.source", ""))), fg="magenta")] if self._sourced else []),
+            self._style("\n    ".join(map(harmless, str(event.get("content", "")).split("\n"))), bold=True),
             self._style(rest, dim=True),
         ]
         return " ".join(parts)
@@ -125,7 +125,7 @@ class Shown:
 
 def _word(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    text = printable(text)
+    text = harmless(text)
     return text if text and not set(text) & set(" \"'=") else json.dumps(text, ensure_ascii=False)
 
 

@@ -9,10 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from shipper.cli.status_text import lag, number, per_second, since, size, sparkline, stamp
+from shipper.cli.status_text import harmless, lag, number, per_second, since, size, sparkline, stamp
 from shipper.cli.status_view import FILE_COLUMNS, STYLES
 from shipper.cli.top_state import Chosen
-from shipper.pipeline.state_rewind import printable
 from shipper.pipeline.status import FileStatus, SourceStatus, Status
 
 SEVERITY_STYLES: Final = {
@@ -52,7 +51,7 @@ def draw(chosen: Chosen, status: Status | None, trouble: str, events: Sequence[L
     """Return one frame, of at most *screen.height* lines."""
     lines: list[RenderableType] = [_title(status, trouble, chosen)]
     if status is not None:
-        lines += _head(status, screen)
+        lines += _head(status, screen)[: max(screen.height - 5, 0)]
     shown_events = chosen.events and screen.height >= _LEAST_FOR_EVENTS
     event_rows = min(_EVENT_ROWS, (screen.height - 10) // 3) if shown_events else 0
     room = screen.height - len(lines) - 2 - (event_rows + 1 if event_rows else 0)  # the table's head, and the keys
@@ -66,7 +65,7 @@ def draw(chosen: Chosen, status: Status | None, trouble: str, events: Sequence[L
         lines += [_event(event, screen.width) for event in list(events)[-event_rows:]]
         lines += [Text() for _ in range(event_rows - len(list(events)[-event_rows:]))]
     lines.append(_foot(chosen))
-    return Group(*lines[: max(screen.height - 1, 0)], lines[-1])
+    return Group(*lines)
 
 
 def _title(status: Status | None, trouble: str, chosen: Chosen) -> Text:
@@ -100,10 +99,10 @@ def _head(status: Status, screen: Screen) -> list[RenderableType]:
     answers = "  ".join(f"{answer.status} x{answer.count:,}" for answer in endpoint.answers)
     shown = _line(f"endpoint {endpoint.state}", "" if endpoint.state in ("answering", "unknown") else "red")
     if endpoint.since_ms:
-        shown.append(f" for {since(endpoint.since_ms, status.at_ms)}", style="default")
-    lines.append(shown.append(f"  {answers}", style="default"))
+        shown.append(f" for {since(endpoint.since_ms, status.at_ms)}")
+    lines.append(shown.append(f"  {answers}"))
     for reason in status.health.reasons[:_REASONS]:
-        lines.append(_line(printable(reason.text), STYLES[reason.colour]))
+        lines.append(_line(harmless(reason.text), STYLES[reason.colour]))
     lines += [_line(forecast, "yellow") for forecast in status.forecasts[:1]]
     return lines
 
@@ -132,7 +131,7 @@ def _source_table(sources: Sequence[SourceStatus], marked: int, order: str, scre
     table = _grid(names, order)
     for index, source in enumerate(sources):
         cells = {
-            "source": Text(printable(source.name), style="bold red" if source.problems else ""),
+            "source": Text(harmless(source.name), style="bold red" if source.problems else ""),
             "files": Text(number(source.files_followed)),
             "behind": Text(size(source.lag_bytes)),
             "lag": Text(lag(source.lag_seconds)),
@@ -149,19 +148,25 @@ def _source_table(sources: Sequence[SourceStatus], marked: int, order: str, scre
 def _file_table(files: Sequence[FileStatus], marked: int, screen: Screen) -> Table:
     names = [column.title for column in FILE_COLUMNS if screen.width >= column.needs]
     table = _grid(names, "")
-    for index, file in enumerate(files):
-        cells = {
-            "file": Text(_end(printable(file.path), screen.width // 2), style="red" if file.problem else ""),
-            "id": Text(file.id),
-            "offset": Text(f"{file.offset:,}"),
-            "size": Text(f"{file.size:,}"),
-            "behind": Text(size(file.lag_bytes)),
-            "lag": Text(lag(file.lag_seconds)),
-            "state": Text(file.state),
-            "layout": Text(file.layout),
-            "newest stamp": Text(stamp(file.newest_ms)),
+    rows = [
+        {
+            "id": file.id,
+            "offset": f"{file.offset:,}",
+            "size": f"{file.size:,}",
+            "behind": size(file.lag_bytes),
+            "lag": lag(file.lag_seconds),
+            "state": file.state,
+            "layout": file.layout,
+            "newest stamp": stamp(file.newest_ms),
         }
-        table.add_row(*(cells[name] for name in names), style="reverse" if index == marked else "")
+        for file in files
+    ]
+    others = sum(2 + max([len(name), *(len(row[name]) for row in rows)]) for name in names if name != "file")
+    for index, (file, row) in enumerate(zip(files, rows, strict=True)):
+        # Of a path the end tells more than the beginning.
+        path = Text(_end(harmless(file.path), max(screen.width - others, 8)), style="red" if file.problem else "")
+        cells = [path if name == "file" else Text(row[name]) for name in names]
+        table.add_row(*cells, style="reverse" if index == marked else "")
     return table
 
 
@@ -181,10 +186,10 @@ def _end(text: str, most: int) -> str:
 
 def _event(event: Latest, width: int) -> Text:
     text = _line(f"{event.time[11:23]} ", "dim")
-    text.append(f"{event.severity:<6} ", style=SEVERITY_STYLES.get(event.severity, "default"))
+    text.append(f"{event.severity:<6} ", style=SEVERITY_STYLES.get(event.severity))
     text.append(f"{event.source} ", style="magenta")
     first, _, more = event.content.partition("\n")
-    return text.append(printable(first[:width]) + (" ..." if more else ""), style="default")
+    return text.append(harmless(first[:width]) + (" ..." if more else ""))
 
 
 def _foot(chosen: Chosen) -> Text:
@@ -195,4 +200,4 @@ def _foot(chosen: Chosen) -> Text:
 
 
 def _line(text: str, style: str = "") -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(no_wrap=True, overflow="ellipsis").append(text, style=style or None)

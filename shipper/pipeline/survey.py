@@ -101,6 +101,7 @@ class Survey:
         async with self._looking:
             if self._last is None or self._clock.monotonic() >= self._fresh_until:
                 self._last = await self._look()
+            self._last.health = self._parts.health.view()  # costs nothing, and decides over exit codes
             return self._last
 
     # -- looking -----------------------------------------------------------------------------------
