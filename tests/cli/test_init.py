@@ -18,7 +18,7 @@ from shipper.config import load
 from shipper.errors import ConfigError, ShipperError, UsageError
 from shipper.pipeline.guard import MatchGuard
 
-NGINX = '10.0.0.{n} - - [31/Jan/2026:10:00:0{n} +0000] "GET /a HTTP/1.1" 200 12 "-" "curl/8"\n'
+JSON = '{{"time":"2026-01-31T10:00:0{n}Z","level":"info","msg":"did {n}"}}\n'
 DPKG = "2026-01-31 10:00:0{n} status installed libc6:amd64 2.36-9\n"
 CRI = "2026-01-31T10:00:00.{n}00000000Z stdout F hello\n"
 
@@ -31,15 +31,15 @@ def lines(shape: str, count: int = 9) -> str:
 def logs(tmp_path: Path) -> Path:
     folder = tmp_path / "host" / "log"
     for name, text in {
-        "nginx/access.log": lines(NGINX), "nginx/access.log.1": lines(NGINX), "dpkg.log": lines(DPKG),
-        "empty.log": "", "nginx/old.log": lines(NGINX),
+        "shop/access.log": lines(JSON), "shop/access.log.1": lines(JSON), "dpkg.log": lines(DPKG),
+        "empty.log": "", "shop/old.log": lines(JSON),
     }.items():  # fmt: skip
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "wtmp").write_bytes(b"\0\1\2" * 100)
     (folder / "dpkg.log.2.gz").write_bytes(b"\x1f\x8b" + b"x" * 50)
-    os.utime(folder / "nginx" / "old.log", (1, 1))
+    os.utime(folder / "shop" / "old.log", (1, 1))
     return folder
 
 
@@ -70,7 +70,7 @@ def places(tmp_path: Path, folder: Path) -> Places:
 def test_live_text_that_was_written_lately_is_a_log(logs: Path, tmp_path: Path) -> None:
     sights = look_around(places(tmp_path, logs))
 
-    assert sights.files == {logs / "dpkg.log": "written lately", logs / "nginx/access.log": "written lately"}
+    assert sights.files == {logs / "dpkg.log": "written lately", logs / "shop/access.log": "written lately"}
     assert "no systemd journal here: nothing is missed beside the files" in sights.notes
 
 
@@ -121,7 +121,7 @@ def test_without_asking_every_log_becomes_a_source_that_loads(logs: Path, tmp_pa
     assert result.return_value == 0
     assert names(tmp_path / "agent.yaml") == [
         ("dpkg", (f"{logs}/dpkg.log",), "dpkg"),
-        ("nginx-access", (f"{logs}/nginx/access.log",), "apache_access"),
+        ("shop-access", (f"{logs}/shop/access.log",), "json"),
     ]
     assert load(tmp_path / "agent.yaml", {}).endpoint.url == "http://127.0.0.1:4318/v2/logs/ingest"
 
@@ -129,7 +129,7 @@ def test_without_asking_every_log_becomes_a_source_that_loads(logs: Path, tmp_pa
 def test_files_of_one_glob_with_several_layouts_are_left_to_auto(tmp_path: Path) -> None:
     folder = tmp_path / "days"
     folder.mkdir()
-    (folder / "app-2026-01-30.log").write_text(lines(NGINX))
+    (folder / "app-2026-01-30.log").write_text(lines(JSON))
     (folder / "app-2026-01-31.log").write_text(lines(DPKG))
 
     run("--yes", "--look-in", folder, "--url", "http://127.0.0.1:1")
@@ -141,20 +141,20 @@ def test_logs_of_one_folder_that_read_alike_are_one_source(tmp_path: Path) -> No
     folder = tmp_path / "web"
     folder.mkdir()
     for name in ("a.log", "b.log"):
-        (folder / name).write_text(lines(NGINX))
+        (folder / name).write_text(lines(JSON))
 
     run("--yes", "--look-in", folder, "--url", "http://127.0.0.1:1")
 
-    assert names(tmp_path / "agent.yaml") == [("web-a", (f"{folder}/a.log", f"{folder}/b.log"), "apache_access")]
+    assert names(tmp_path / "agent.yaml") == [("web-a", (f"{folder}/a.log", f"{folder}/b.log"), "json")]
 
 
 @pytest.mark.parametrize(
     ("answers", "sources"),
     [
-        pytest.param("y\ny\n", ["dpkg", "nginx-access"], id="both"),
-        pytest.param("n\ny\n", ["nginx-access"], id="the_second"),
-        pytest.param("r\nnginx-access\npackages\ny\n", ["packages", "nginx-access"], id="renamed_to_a_free_name"),
-        pytest.param("a\n", ["dpkg", "nginx-access"], id="all"),
+        pytest.param("y\ny\n", ["dpkg", "shop-access"], id="both"),
+        pytest.param("n\ny\n", ["shop-access"], id="the_second"),
+        pytest.param("r\nshop-access\npackages\ny\n", ["packages", "shop-access"], id="renamed_to_a_free_name"),
+        pytest.param("a\n", ["dpkg", "shop-access"], id="all"),
         pytest.param("y\nq\n", ["dpkg"], id="the_first_and_no_more"),
     ],
 )
