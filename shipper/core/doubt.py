@@ -26,6 +26,8 @@ def misfits_in(records: int, unparsed: int, lines: int) -> int:
 class Doubt:
     """Counts the records of one file since its layout was chosen; owned by whoever follows the file."""
 
+    __slots__ = ("_enough_misfits", "_grown_to", "_lines", "_misfits", "_records")
+
     def __init__(self, lines: int) -> None:
         """The choice was made from *lines* lines."""
         self._records = self._misfits = 0

@@ -54,6 +54,8 @@ class Watermark:
         accounts, counts: Of the chunks below the safe offset, in file order, until somebody takes them.
     """
 
+    __slots__ = ("_open", "accounts", "counts", "safe")
+
     def __init__(self, start: int, carry: Carry) -> None:
         """Everything below *start* is settled already."""
         self.safe = Safe(start, carry, b"")

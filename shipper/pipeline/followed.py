@@ -39,6 +39,56 @@ _encode_carry = msgspec.json.Encoder().encode
 class Followed:
     """A file being read, and its row in the offset store."""
 
+    # There may be a hundred thousand: a dict each would be a third of what they take.
+    __slots__ = (
+        "_accounts",
+        "_accounts_offered",
+        "_digest",
+        "_forced_end",
+        "_guard",
+        "ahead",
+        "at_end",
+        "born_ms",
+        "bypassed_until",
+        "carry",
+        "chosen",
+        "chunk_end",
+        "chunk_tail",
+        "converter",
+        "counters",
+        "detached",
+        "device",
+        "doubt",
+        "error_since_ms",
+        "file",
+        "framer",
+        "head",
+        "inode",
+        "key",
+        "last_error",
+        "lineage",
+        "mtime_ns",
+        "not_before",
+        "path",
+        "path_attributes",
+        "quiet_since",
+        "rate_limit",
+        "read_offset",
+        "reading",
+        "recent",
+        "reframe",
+        "saved_offset",
+        "settled_ms",
+        "size",
+        "source",
+        "state",
+        "tail",
+        "timeouts",
+        "trail",
+        "waits_for",
+        "watermark",
+    )
+
     def __init__(self, life: Life, reading: SourceReading, path_attributes: dict[str, str], *, lineage: int) -> None:
         """Take up *life* at its saved offset; *lineage* names the stream whose order must hold."""
         self.key = life.key
@@ -55,7 +105,7 @@ class Followed:
         self.counters: Counter[str] = Counter(life.counters)
         self.file: Content | None = None
         self.ahead: asyncio.Future[Turn] | None = None
-        self.waits_for: set[FileKey] = set()
+        self.waits_for: set[FileKey] | frozenset[FileKey] = frozenset()
         self.last_error: str | None = None
         self.error_since_ms = 0
         self.settled_ms = 0  # when the file was last seen wholly delivered; 0 for never
