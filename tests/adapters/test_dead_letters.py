@@ -266,3 +266,20 @@ def test_a_path_that_is_no_unicode_is_written_in_a_readable_form(tmp_path: Path)
     (found,) = opened(tmp_path).list()
 
     assert found.path == "/var/log/caf\\udce9.log"
+
+
+@pytest.mark.parametrize("tail", [b"", b"\0" * 700, b"\0" * 7], ids=["cut", "zeros", "some_zeros"])
+def test_a_letter_that_did_not_reach_the_disk_whole_is_written_again_once(tail: bytes, tmp_path: Path) -> None:
+    """A power cut keeps any part of the last write, with zeros where the rest should be; what is before it is whole."""
+    opened(tmp_path).append([letter(1), letter(2)])
+    (segment,) = segments(tmp_path)
+    before = segment.stat().st_size
+    opened(tmp_path).append([letter(3), letter(4)])
+    whole = segment.read_bytes()
+
+    for cut in range(before, len(whole) - 1, 9):
+        segment.write_bytes(whole[:cut] + tail)
+        again = opened(tmp_path)
+        again.append([letter(3), letter(4)])
+        assert starts(opened(tmp_path)) == [1, 2, 3, 4]
+        assert opened(tmp_path).damaged == 0
