@@ -84,7 +84,9 @@ def head(status: Status) -> Iterator[RenderableType]:
     if status.saving_problem is not None:
         yield _line("offsets", f"cannot be saved: {status.saving_problem}", "red")
     for forecast in status.forecasts:
-        yield _line("forecast", forecast, "yellow")
+        yield _line("forecast", forecast.text, "yellow")
+    if status.spill_bytes:
+        yield _line("spill", f"{size(status.spill_bytes)} of {size(status.spill_limit_bytes)}")
 
 
 def _first_line(status: Status) -> Text:

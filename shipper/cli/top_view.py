@@ -103,7 +103,7 @@ def _head(status: Status, screen: Screen) -> list[RenderableType]:
     lines.append(shown.append(f"  {answers}"))
     for reason in status.health.reasons[:_REASONS]:
         lines.append(_line(harmless(reason.text), STYLES[reason.colour]))
-    lines += [_line(forecast, "yellow") for forecast in status.forecasts[:1]]
+    lines += [_line(harmless(forecast.text), "yellow") for forecast in status.forecasts[:1]]
     return lines
 
 

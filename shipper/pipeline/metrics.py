@@ -7,7 +7,7 @@ Each family is described in docs/operate.md, and a test holds the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Final
 
@@ -17,6 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from shipper.adapters.offsets import LifeState
+from shipper.pipeline.forecast import Forecast
 from shipper.pipeline.health import Colour
 from shipper.pipeline.status import SourceStatus, Status
 from shipper.pipeline.timings import Timings
@@ -24,6 +25,15 @@ from shipper.pipeline.timings import Timings
 _PREFIX: Final = "shipper_"
 _ENDPOINT_STATES: Final = ("unknown", "answering", "refusing", "unreachable")
 
+_FORECAST_KINDS: Final = ("deletion", "window")
+_FORECASTS: Final[tuple[tuple[str, str, Callable[[Forecast], int]], ...]] = (
+    ("forecast_warnings", "Losses that are to be expected if things go on so.", lambda _: 1),
+    (
+        "forecast_bytes",
+        "Bytes that will be lost, or too old, if things go on so.",
+        lambda one: one.unread_bytes,
+    ),
+)
 _COUNTS: Final = {
     "bytes_read": ("read_bytes", "Bytes read from files."),
     "read": ("read_records", "Records read; those left out on purpose too."),
@@ -102,7 +112,13 @@ def _of_agent(status: Status) -> Iterator[Metric]:
     yield _counter("watcher_restarts", "How often the watcher was dead or silent.", status.watcher_restarts)
     yield _gauge("polled_directories", "Directories that have no change events.", status.directories_polled)
     yield _gauge("skipped_files", "Files that match and are not read.", sum(status.skipped.values()))
-    yield _gauge("forecast_warnings", "Losses that are to be expected if things go on so.", len(status.forecasts))
+    for name, text, figure in _FORECASTS:
+        sums = dict.fromkeys(_FORECAST_KINDS, 0)
+        for forecast in status.forecasts:
+            sums[forecast.kind] = sums.get(forecast.kind, 0) + figure(forecast)
+        yield _gauges(name, text, ["kind"], _one_label(sums))
+    yield _gauge("spill_bytes", "Taken by unread bytes of files that are gone.", status.spill_bytes)
+    yield _gauge("spill_limit_bytes", "Room for them.", status.spill_limit_bytes)
     yield _gauge("dead_letters", "Refused events on disk.", status.dead_letters.count)
     yield _gauge("dead_letter_bytes", "Their size on disk.", status.dead_letters.bytes)
     yield _gauge("dead_letter_limit_bytes", "Room for them.", status.dead_letters.max_bytes)

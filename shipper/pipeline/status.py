@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from shipper.pipeline.forecast import Forecast
 from shipper.pipeline.health import HealthView
 from shipper.pipeline.totals import Totals
 
@@ -168,7 +169,8 @@ class Status(msgspec.Struct, kw_only=True):
         saving_problem: Why offsets cannot be saved.
         files: Of the source that was asked for, or all where all were; the furthest behind first.
         files_left_out: That were not listed.
-        forecasts: What will be lost or refused if things go on as they do, one line each.
+        forecasts: What will be lost or refused if things go on as they do.
+        spill_bytes, spill_limit_bytes: Taken by bytes of files that are gone, and room for them.
         directories_polled: Directories that have no change events.
         skipped: Files that match and are not read, by reason.
     """
@@ -190,7 +192,9 @@ class Status(msgspec.Struct, kw_only=True):
     totals: Totals
     dead_letters: DeadLetterStatus = DeadLetterStatus()
     saving_problem: str | None = None
-    forecasts: list[str] = []
+    spill_bytes: int = 0
+    spill_limit_bytes: int = 0
+    forecasts: list[Forecast] = []
     sources: list[SourceStatus] = []
     files: list[FileStatus] = []
     files_left_out: int = 0

@@ -19,6 +19,7 @@ from shipper import __version__
 from shipper.errors import UsageError
 from shipper.pipeline.assembly import BYTES_FOR_ONE, Parts
 from shipper.pipeline.followed import Followed
+from shipper.pipeline.health import Colour
 from shipper.pipeline.lag import Gathered, file_status
 from shipper.pipeline.rates import LONG_SECONDS, SAMPLE_SECONDS, SHORT_SECONDS, Counts, Rates
 from shipper.pipeline.status import (
@@ -40,6 +41,7 @@ FRESH_SECONDS: Final = 0.25
 LOOKS_PER_COST: Final = 50
 FILES_AT_ONCE: Final = 500
 ALL_SOURCES: Final = ""
+LOOK_AT_HEALTH_EVERY: Final = 3  # samples
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -63,15 +65,40 @@ class Survey:
         self._clock = clock
         self._started_ms = clock.now_ms()
         self._rates = Rates()
+        self._unreadable = set[str]()
         self._last: Status | None = None
         self._fresh_until = 0.0
         self._looking = asyncio.Lock()
 
     async def run(self) -> None:
-        """Take a sample of the counts every two seconds; runs until cancelled."""
+        """Take a sample of the counts every two seconds, look at what ails less often; runs until cancelled."""
+        turn = 0
         while True:
             self._rates.sample(self._clock.monotonic(), self._counts())
+            if turn % LOOK_AT_HEALTH_EVERY == 0:
+                self.note_health()
+            turn += 1
             await asyncio.sleep(SAMPLE_SECONDS)
+
+    def note_health(self) -> None:
+        """Say in the agent's health which sources have files that cannot be read, and what will be lost."""
+        health, problems = self._parts.health, dict[str, list[str]]()
+        for followed in self._parts.tailer.followed.values():
+            if followed.last_error is not None:
+                problems.setdefault(followed.source, []).append(followed.last_error)
+        for source in {*self.sources(), *self._unreadable}:
+            said = problems.get(source, [])
+            if said:
+                text = f"{len(said)} files of {source} cannot be read: {said[-1]}"
+                health.raise_("files_unreadable", text, colour=Colour.YELLOW, source=source)
+            elif source in self._unreadable:
+                health.clear("files_unreadable", source=source)
+        self._unreadable = set(problems)
+        forecasts = self._parts.tailer.forecasts.current
+        if forecasts:
+            health.raise_("loss_forecast", "; ".join(one.text for one in forecasts[:3]), colour=Colour.YELLOW)
+        else:
+            health.clear("loss_forecast")
 
     async def answer(self, args: dict[str, object]) -> object:
         """Answer ``status`` on the control socket."""
@@ -152,6 +179,9 @@ class Survey:
                 parts.letters.count, parts.letters.bytes, parts.config.dead_letters.max_bytes
             ),
             saving_problem=parts.committer.failing,
+            spill_bytes=parts.spilling.spill.used_bytes,
+            spill_limit_bytes=parts.config.limits.spill_bytes,
+            forecasts=list(parts.tailer.forecasts.current),
             sources=sources,
             scans=parts.census.scans,
             saves=parts.committer.rounds,

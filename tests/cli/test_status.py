@@ -16,6 +16,7 @@ from shipper.cli.status import status
 from shipper.cli.status_text import lag, lasting, number, sparkline, stamp
 from shipper.cli.status_view import status_page
 from shipper.errors import ShipperError, UsageError
+from shipper.pipeline.forecast import Forecast
 from shipper.pipeline.health import Colour, HealthView, Reason
 from shipper.pipeline.status import (
     Answers,
@@ -58,7 +59,8 @@ def everything(health: HealthView) -> Status:
         totals=Totals(files=3, read=2_000_000, acked=1_999_000, filtered={"drop": 99}, dead_lettered={"rejected": 1},
                       pending=900, lost_bytes=4096),
         dead_letters=DeadLetterStatus(1, 812, 256 << 20),
-        forecasts=["/var/log/shop/app.log.5 is deleted in about 7 min with 180 MiB unread"],
+        forecasts=[Forecast(kind="deletion", unread_bytes=180 << 20, in_seconds=420.0,
+                            text="app.log.5 is deleted in about 7 min with 180 MiB unread")],
         sources=[
             SourceStatus(
                 name="shop", files={"following": 2}, lag_bytes=6 << 20, lag_seconds=61.4, newest_ms=NOW_MS,

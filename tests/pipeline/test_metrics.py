@@ -13,6 +13,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from shipper.pipeline.forecast import Forecast
 from shipper.pipeline.health import Colour, HealthView, Reason
 from shipper.pipeline.metrics import Metrics
 from shipper.pipeline.status import Answers, Backlog, DeadLetterStatus, EndpointStatus, SourceStatus, Status
@@ -42,7 +43,12 @@ STATUS: Final = Status(
     totals=Totals(),
     dead_letters=DeadLetterStatus(2, 300, 1000),
     saving_problem="disk full",
-    forecasts=["a.log.5 is deleted in about 7 min"],
+    forecasts=[
+        Forecast(kind="deletion", source="shop", path="/l/a.log.5", unread_bytes=180, in_seconds=420.0, text="soon"),
+        Forecast(kind="deletion", source="shop", path="/l/a.log.6", unread_bytes=20, in_seconds=480.0, text="soon"),
+    ],
+    spill_bytes=77,
+    spill_limit_bytes=1 << 30,
     sources=[
         SourceStatus(
             name='sh"op\\', files={"following": 2}, unread_bytes=100, lag_bytes=150, lag_seconds=2.5,
@@ -97,7 +103,10 @@ SHOP: Final = ("source", 'sh"op\\')
         ("shipper_offset_saving_failed", [], 1),
         ("shipper_skipped_files", [], 3),
         ("shipper_dead_letter_limit_bytes", [], 1000),
-        ("shipper_forecast_warnings", [], 1),
+        ("shipper_forecast_warnings", [("kind", "deletion")], 2),
+        ("shipper_forecast_bytes", [("kind", "deletion")], 200),
+        ("shipper_forecast_bytes", [("kind", "window")], 0),
+        ("shipper_spill_bytes", [], 77),
         ("shipper_start_time_seconds", [], 1_795_460_000.5),
     ],
     ids=str,

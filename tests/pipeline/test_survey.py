@@ -16,6 +16,8 @@ from shipper.errors import UsageError
 from shipper.pipeline.agent import Agent
 from shipper.pipeline.assembly import wall_clock_ms
 from shipper.pipeline.followed import Followed
+from shipper.pipeline.forecast import Forecast
+from shipper.pipeline.health import Colour
 from shipper.pipeline.lag import file_status, lag_bytes, lag_seconds, unread_bytes
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.status import Status
@@ -165,5 +167,32 @@ def test_those_who_ask_soon_after_another_get_the_same_look(tmp_path: Path) -> N
 
         assert second is first
         assert third is not first
+
+    play(Scene(tmp_path), story)
+
+
+def test_files_that_cannot_be_read_and_losses_to_come_make_the_agent_yellow_until_they_are_over(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.append("app.log", "one")
+        agent = await scene.start()
+        await scene.arrived(1)
+        survey = Survey(agent.parts, Clock(wall_clock_ms, time.monotonic))
+        file = next(iter(agent.parts.tailer.followed.values()))
+        coming = Forecast(kind="deletion", unread_bytes=7, in_seconds=60.0, text="app.log.1 is deleted in about 1 min")
+
+        file.last_error = "app.log: permission denied"
+        agent.parts.tailer.forecasts.current = (coming,)
+        survey.note_health()
+        while_it_lasts = agent.parts.health.view()
+        file.last_error = None
+        agent.parts.tailer.forecasts.current = ()
+        survey.note_health()
+
+        assert while_it_lasts.colour is Colour.YELLOW
+        assert {(reason.code, reason.source, reason.text) for reason in while_it_lasts.reasons} == {
+            ("files_unreadable", "app", "1 files of app cannot be read: app.log: permission denied"),
+            ("loss_forecast", None, "app.log.1 is deleted in about 1 min"),
+        }
+        assert agent.parts.health.view().colour is Colour.GREEN
 
     play(Scene(tmp_path), story)
