@@ -23,29 +23,32 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from shipper.core.evidence import Answer, Answers, Decision, Do, Known, Question, Seen
-from shipper.core.identity import GUARD_BYTES, NO_GUARD, Point
+from shipper.core.identity import GUARD_BYTES
+from shipper.core.likeness import begins_alike, fits, is_copy, question_about, reaches
 from shipper.core.lineage import Kin, in_order, last_written_ns
 from shipper.core.model import FileKey
 from shipper.core.rotation_names import stems_of
 
 WAIT_SCANS: Final = 5
-_NOWHERE: Final = Point(0, NO_GUARD)
 
 
 def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
     """Return what must be read for `decide`."""
     by_inode = _by_inode(known)
-    kin = Kin(known, seen)
-    changes = any(not k.live for k in known) or not _all_in_place(by_inode, seen)
     asked: list[Question] = []
+    strangers: list[Seen] = []
     for file in seen:
         same = by_inode.get((file.device, file.inode))
         if same is not None and _must_be_checked(same, file):
-            asked.append(_question(file, same))
-        if same is None or _is_other_content(same, file):
-            if file.packed and not changes:
-                continue  # nothing can have gone into it
-            asked += [_question(file, other) for other in kin.of(file) if other.head.length]
+            asked.append(question_about(file, same))
+        if same is None or _is_other_content(same, file) or (file.path != same.path and not same.open):
+            strangers.append(file)  # the last: its inode may have been used again
+    kin = Kin(known, seen, strangers)
+    quiet = any(file.packed for file in strangers) and not any(not k.live for k in known)
+    quiet = quiet and _all_in_place(by_inode, seen)
+    for file in strangers:
+        if not (file.packed and quiet):  # nothing can have gone into it
+            asked += [question_about(file, other) for other in kin.of(file) if other.head.length]
     return list(dict.fromkeys(asked))
 
 
@@ -71,7 +74,7 @@ def decide(
     rotated = [k for k in known if k.orphan or not k.live]
     for file in seen:
         same = by_inode.get((file.device, file.inode))
-        if same is None or _is_replaced(same, file, answers):
+        if same is None or (_must_be_checked(same, file) and _is_replaced(same, file, answers)):
             strangers.append(file)
             continue
         met.add(same.key)
@@ -87,7 +90,7 @@ def decide(
         decisions.append(_missing(gone))
         if decisions[-1].do is Do.GONE:
             orphans.append(gone)
-    choosing = _Strangers(Kin(known, seen), orphans, rotated, answers, waited)
+    choosing = _Strangers(Kin(known, seen, strangers), orphans, rotated, answers, waited)
     chosen = choosing.decide(strangers)
     adopted = {d.known.key for d in chosen if d.known is not None}
     rotated_since = {one.stream for d in chosen if not d.live and (one := d.known or d.follows) is not None}
@@ -161,14 +164,14 @@ def _is_replaced(known: Known, file: Seen, answers: Answers) -> bool:
     """Return whether the inode was used again, for something that *known* cannot go on in."""
     if _is_other_content(known, file):
         return not known.open
-    if known.open or not _must_be_checked(known, file):
+    if known.open:
         return False
     if not known.packed and file.path == known.path:
         return False  # truncated, as far as one can tell
-    answer = answers.get(_question(file, known))
+    answer = answers.get(question_about(file, known))
     if answer is None:
         return known.packed
-    return not _fits(file, known, answer) or (not file.packed and file.size < known.offset)
+    return not fits(file, known, answer) or (not file.packed and file.size < known.offset)
 
 
 def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
@@ -177,7 +180,7 @@ def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
     if not known.packed and file.size < known.offset:
         return Decision(Do.TRUNCATED, known, file, f"{file.size} bytes, {known.offset} were read", live)
     if not known.packed and _must_be_checked(known, file):
-        answer = answers.get(_question(file, known))
+        answer = answers.get(question_about(file, known))
         if answer is None:
             return Decision(Do.WAIT, known, file, "it cannot be read just now", live)
         if not known.head.fits(answer.first):
@@ -187,64 +190,6 @@ def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
     if moved:
         return Decision(Do.RENAMED, known, file, f"inode {file.inode} was at {known.path}", live)
     return Decision(Do.CONTINUE, known, file, f"inode {file.inode}, offset {known.offset}", live)
-
-
-# -- what content says -------------------------------------------------------------------------------
-
-
-def _question(file: Seen, known: Known) -> Question:
-    if file.packed:
-        points = tuple((point.offset, point.guard.length) for point in known.points)
-        return Question(file.path, known.offset, known.guard.length, file.packed, points, known.head)
-    point = _frontier(file, known)
-    return Question(file.path, point.offset, point.guard.length)
-
-
-def _frontier(file: Seen, known: Known) -> Point:
-    """Return the last place at which reading *known* stood that *file* is long enough for."""
-    if file.size >= known.offset:
-        return Point(known.offset, known.guard)
-    return next((point for point in reversed(known.trail) if point.offset <= file.size), _NOWHERE)
-
-
-def _point(file: Seen, known: Known, answer: Answer) -> Point:
-    """Return the place that *answer* is about."""
-    if not file.packed:
-        return _frontier(file, known)
-    return next((point for point in known.points if point.offset == answer.at), _NOWHERE)
-
-
-def _reaches(file: Seen, known: Known, answers: Answers) -> bool:
-    """Return whether *file*, a copy of *known*, holds all that was read of it."""
-    if not file.packed:
-        return file.size >= known.offset
-    answer = answers.get(_question(file, known))
-    return answer is not None and answer.at == known.offset
-
-
-def _fits(file: Seen, known: Known, answer: Answer) -> bool:
-    point = _point(file, known, answer)
-    if not point.offset and known.offset:
-        return False
-    length = len(answer.first) if file.packed else file.size
-    # A copy that is shorter than the head was when it was taken last: what stands before the point must do.
-    begins_alike = length < known.head.length or known.head.fits(answer.first)
-    return begins_alike and point.guard.fits(answer.before)
-
-
-def _is_copy(file: Seen, known: Known, answers: Answers) -> bool:
-    answer = answers.get(_question(file, known)) if known.head.length else None
-    return answer is not None and _fits(file, known, answer)
-
-
-def _begins_alike(file: Seen, known: Known, answers: Answers) -> bool:
-    """Return whether *file* may become, or be, a copy of *known*, which is not truncated."""
-    answer = answers.get(_question(file, known)) if known.head.length else None
-    if answer is None or not known.head.fits(answer.first):
-        return False
-    if file.packed:
-        return not answer.at or _fits(file, known, answer)
-    return file.size < known.offset or known.guard.fits(answer.before)
 
 
 # -- files whose inode is not known ------------------------------------------------------------------
@@ -270,11 +215,11 @@ class _Strangers:
     def _stranger(self, file: Seen) -> Decision | None:
         live = file.source is not None and not file.packed
         kin = self._kin.of(file)
-        copies = [one for one in kin if one.key in self._orphans and _is_copy(file, one, self._answers)]
+        copies = [one for one in kin if one.key in self._orphans and is_copy(file, one, self._answers)]
         if copies:
             return self._copy(file, copies, live=live)
-        alike = [k for k in kin if k.key not in self._orphans and _begins_alike(file, k, self._answers)]
-        read = [k for k in alike if (k.done or k.kept) and _is_copy(file, k, self._answers)] if live else []
+        alike = [k for k in kin if k.key not in self._orphans and begins_alike(file, k, self._answers)]
+        read = [k for k in alike if (k.done or k.kept) and is_copy(file, k, self._answers)] if live else []
         if read:
             begin_at = min(max(read[-1].offset, read[-1].size), file.size)
             evidence = f"copy of {read[-1].path}, which was read"
@@ -287,14 +232,14 @@ class _Strangers:
         missed = [k for k in kin if k.key in self._rotated and _was_missed(file, k)]
         if not missed:
             return None
-        if file.packed and any(self._answers.get(_question(file, k)) is None for k in kin if k.head.length):
+        if file.packed and any(self._answers.get(question_about(file, k)) is None for k in kin if k.head.length):
             return Decision(Do.WAIT, None, file, "its content cannot be read just now: it may not be whole", live=False)
         evidence = f"rotated from {missed[0].path} while nobody looked"
         return Decision(Do.START, None, file, evidence, live=False, follows=missed[-1])
 
     def _copy(self, file: Seen, copies: list[Known], *, live: bool) -> Decision:
         """Return what to do with *file*, a copy of each of *copies*, which are truncated or gone."""
-        whole = [o for o in copies if o.key not in self._adopted and _reaches(file, o, self._answers)]
+        whole = [o for o in copies if o.key not in self._adopted and reaches(file, o, self._answers)]
         if whole:
             orphan = max(whole, key=lambda o: (o.offset, o.key))
             self._adopted.add(orphan.key)

@@ -9,7 +9,7 @@ from another directory: logrotate's `olddir`, an archive.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property, partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from shipper.core.evidence import Decision, Do, Known, Seen
@@ -30,42 +30,30 @@ def _place(path: str) -> _Place:
     return _Place(directory, name)
 
 
-def _names(name: str) -> set[str]:
+@lru_cache(maxsize=131_072)
+def _names(name: str) -> tuple[str, ...]:
     """Return the names under which the rotated forms of a file called *name* may be looked for."""
     plain = unpacked(name)
-    return {name, plain, base_of(plain)}
+    return tuple({name, plain, base_of(plain)})
 
 
 class Kin:
-    """Knows the followed files by the names their rotated forms may have."""
+    """Knows the followed files by the names that the rotated forms of some others go by."""
 
-    def __init__(self, known: Sequence[Known], seen: Sequence[Seen]) -> None:
-        """Prepare for one scan."""
-        self._known = known
-        self._seen = seen
-
-    # Made when they are asked for: most scans meet no stranger, and there may be very many files.
-
-    @cached_property
-    def _here(self) -> dict[_Place, list[Known]]:
-        here: dict[_Place, list[Known]] = {}
-        for one in self._known:
-            directory, name = _place(one.path)
+    def __init__(self, known: Sequence[Known], seen: Sequence[Seen], strangers: Sequence[Seen]) -> None:
+        """Prepare to be asked about *strangers*, which are some of *seen*."""
+        self._here: dict[_Place, list[Known]] = {}
+        self._anywhere: dict[str, list[Known]] = {}
+        names = {file.path.rpartition("/")[2] for file in strangers}
+        wanted = names.union(*map(stems_of, names))
+        for one in known if wanted else ():
+            directory, _, name = one.path.rpartition("/")
             for known_name in _names(name):
-                here.setdefault(_Place(directory, known_name), []).append(one)
-        return here
-
-    @cached_property
-    def _anywhere(self) -> dict[str, list[Known]]:
-        anywhere: dict[str, list[Known]] = {}
-        for one in self._known:
-            for known_name in _names(_place(one.path).name):
-                anywhere.setdefault(known_name, []).append(one)
-        return anywhere
-
-    @cached_property
-    def _live(self) -> set[_Place]:
-        return {_place(file.path) for file in self._seen if file.source is not None and not file.packed}
+                if known_name in wanted:
+                    self._here.setdefault(_Place(directory, known_name), []).append(one)
+                    self._anywhere.setdefault(known_name, []).append(one)
+        live = (file for file in seen if file.source is not None and not file.packed) if strangers else ()
+        self._live = {place for file in live if (place := _place(file.path)).name in wanted}
 
     def of(self, file: Seen) -> list[Known]:
         """Return of whom *file* may be a rotated form or a copy."""
