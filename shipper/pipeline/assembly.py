@@ -7,6 +7,7 @@ others, and may be looked up by its name afterwards.
 from __future__ import annotations
 
 import random
+import resource
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -34,6 +35,8 @@ from shipper.pipeline.supervise import Beats
 from shipper.pipeline.tailer import Clock, Tailer
 
 BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
+DESCRIPTORS_KEPT: Final = 40  # for the state, the control socket, connections, change events and scans
+FEWEST_OPEN_FILES: Final = 8
 
 
 def wall_clock_ms() -> int:
@@ -84,6 +87,7 @@ class Parts:
         self.tailer = Tailer(
             self.sender, self.committer, self.guard, journal, Clock(wall_clock_ms, time.monotonic),
             budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
+            most_open_files=most_open_files(),
         )  # fmt: skip
         self.readings = readings_of(config)
         self.spilling = Spilling(
@@ -123,6 +127,12 @@ class Parts:
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:
         self.tailer.settled(portion, settlement)  # made after the sender, which it needs
+
+
+def most_open_files() -> int:
+    """Return how many log files may be open, by the process's limit: the rest is for the state, sockets and scans."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(soft - DESCRIPTORS_KEPT, FEWEST_OPEN_FILES)
 
 
 def output_of(config: Config, unread: Callable[[], Mapping[str, int]]) -> HttpOutput:
