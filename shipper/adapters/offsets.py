@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -36,6 +36,7 @@ from shipper.adapters.offsets_opening import keep_good_copy, open_or_recover, re
 from shipper.core.ledger import Entry, cut_at, thinned, without_delivery
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
+from shipper.errors import StateDamaged
 
 __all__ = ["Decision", "LetterSink", "Life", "LifeState", "OffsetStore", "restore_copy", "restore_lives"]
 
@@ -209,7 +210,8 @@ class OffsetStore:
         """Write what is pending, close the database, give up the lock; a second call does nothing."""
         try:
             if self._pending:
-                self.commit()
+                with suppress(StateDamaged):  # only the history waits; whoever met the damage first has said so
+                    self.commit()
         finally:
             self._connection.close()
             self._lock.release()

@@ -222,7 +222,7 @@ class Agent:
             if self._control is not None:
                 await self._control.stop()
             parts.following.stopping = True
-            if drain_seconds:
+            if drain_seconds and not parts.committer.damaged:  # what can not be saved would be sent again
                 await _first(parts.sender.drain(drain_seconds), self._hurry.wait())
             await parts.committer.save()
             return parts.sender.held_bytes == 0

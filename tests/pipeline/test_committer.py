@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from shipper.adapters.dead_letters import DeadLetters
 from shipper.adapters.offsets import Life, OffsetStore
+from shipper.adapters.offsets_snapshot import Snapshot
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.core.ledger import Entry
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
+from shipper.errors import StateDamaged
 from shipper.pipeline import committer as module
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.journal import Journal
@@ -191,6 +194,73 @@ def test_while_letters_have_no_room_no_offset_moves_and_nothing_is_forgotten(
         saving.cancel()
 
     play(tmp_path, story, max_bytes=5000)
+
+
+def span(start: int, end: int) -> Entry:
+    return Entry(start, end, read=1, acked=1, batch=1, batch_last=1, status=204)
+
+
+def test_the_ledger_goes_with_the_offset_and_a_young_row_grows(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        for turn in (1, 2, 3):
+            file.offset = 10 * turn
+            file.entries = [span(10 * (turn - 1), 10 * turn)]
+            file.entries[0].seed, file.entries[0].digest = turn - 1, turn
+            scene.committer.changed(file)
+            await scene.committer.save()
+
+        (row,) = await scene.thread.run(lambda store: store.spans(file.key))
+        assert (row.start, row.end, row.read) == (0, 30, 3)
+
+    play(tmp_path, story)
+
+
+def test_what_waits_of_a_file_that_is_forgotten_is_in_its_account(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        file.offset, file.entries = 10, [span(0, 10)]
+        scene.committer.changed(file)
+        scene.committer.forget(file.key)
+
+        await scene.committer.save()
+
+        ((life, closed),) = Snapshot.open(tmp_path).lives()
+        assert (life.offset, closed) == (10, True)
+        assert len(Snapshot.open(tmp_path).spans(file.key)) == 1
+
+    play(tmp_path, story)
+
+
+def damage(state_dir: Path) -> None:
+    """Make the database's description of itself unreadable, as a page of garbage would."""
+    with closing(sqlite3.connect(state_dir / "offsets.db")) as database:
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE x(' WHERE name = 'spans'")
+        database.execute("PRAGMA schema_version = 99")
+        database.commit()
+
+
+def test_a_database_that_is_damaged_while_it_is_used_ends_saving_and_nothing_counts_as_saved(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        file.offset = 10
+        scene.committer.changed(file)
+        await scene.committer.save()
+        damage(tmp_path)
+        file.offset = 20
+        file.entries = [span(10, 20)]
+        scene.committer.changed(file)
+
+        with pytest.raises(StateDamaged, match=r"damaged: malformed .* the agent stops"):
+            await scene.committer.save()
+
+        assert file.durable == [10]
+        assert file.entries != []
+        assert scene.committer.failing is not None
+        assert await scene.committer.save() is False
+
+    play(tmp_path, story)
 
 
 async def until(reached: Callable[[], bool]) -> None:
