@@ -31,7 +31,7 @@ class Place:
 
     async def start(self) -> None:
         await self.receiver.start()
-        source = {"name": "app", "paths": [str(self.log)], "format": "raw"}
+        source: dict[str, object] = {"name": "app", "paths": [str(self.log)], "format": "raw"}
         self.config = write_config(self.folder, self.receiver.url, [source])
 
     def write(self, lines: int) -> None:
