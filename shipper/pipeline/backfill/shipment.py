@@ -17,7 +17,7 @@ import msgspec
 from shipper.adapters.offsets import Life
 from shipper.adapters.texts import PackedText, Text, open_text
 from shipper.core.batch import Portion, Settlement
-from shipper.core.identity import guard_of
+from shipper.core.identity import NO_GUARD, Guard, guard_of
 from shipper.core.letters import DeadLetter
 from shipper.core.model import Carry, Chunk, Span
 from shipper.core.plan import OPEN_END
@@ -63,10 +63,15 @@ class Yard(NamedTuple):
 
 
 class _Chunk(msgspec.Struct, eq=False):
-    """A chunk on its way, in file order: what settles with it."""
+    """A chunk on its way, in file order: what settles with it.
+
+    Attributes:
+        guards: Of the end of what of it is sent, where later bytes may be left out.
+    """
 
     ticket: Ticket
     outside: list[Span]
+    guards: dict[int, Guard]
     counts: Counter[str]
     letters: list[DeadLetter]
 
@@ -101,6 +106,7 @@ class Shipment:
         self._length: int | None = None
         self._points_said: set[int] = set()
         self._outside: list[Span] = []
+        self._guards: dict[int, Guard] = {}
         self._counts: Counter[str] = Counter()
         self._letters: list[DeadLetter] = []
         self._idle = asyncio.Event()
@@ -169,13 +175,13 @@ class Shipment:
             return None
         safe = self._followed.watermark.safe
         spans = without([Span(self._begin, self._upto)], self._outside)
-        settled = [Settled(span.start, span.end) for span in spans]
+        settled = [Settled(span.start, span.end, guard=self._guards.get(span.end, NO_GUARD)) for span in spans]
         if settled and settled[-1].end == safe.offset:
             settled[-1] = settled[-1]._replace(carry=_encode_carry(safe.carry), guard=guard_of(safe.tail))
         moved = Moved(self.piece.number, settled, self._upto, dict(self._counts), self._letters, self._fresh_points())
         if self._text is not None:
             moved.packed_offset = self._text.packed_offset(self._upto)
-        self._begin, self._outside = self._upto, []
+        self._begin, self._outside, self._guards = self._upto, [], {}
         self._counts, self._letters = Counter(), []
         return moved
 
@@ -266,7 +272,8 @@ class Shipment:
             followed.timeouts, followed.bypassed_until = 0, now + BYPASS_SECONDS
         ticket = followed.track(chunk, encoded)
         followed.chosen = None
-        mark = _Chunk(ticket, asked.outside, Counter(figures(encoded)), [])
+        guards = _guards_of(chunk, asked.outside) if self._window.bounded else {}
+        mark = _Chunk(ticket, asked.outside, guards, Counter(figures(encoded)), [])
         self._open.append(mark)
         self._idle.clear()
         portion = Portion(
@@ -299,6 +306,7 @@ class Shipment:
             self._counts.update(first.counts)
             self._letters += first.letters
             self._outside += first.outside
+            self._guards.update(first.guards)
         self._upto = watermark.safe.offset
         if not self._open:
             self._idle.set()
@@ -312,6 +320,12 @@ class Shipment:
         fresh = [point for point in self._text.file.points if point.plain not in self._points_said]
         self._points_said.update(point.plain for point in fresh)
         return [point for point in fresh if point not in self.piece.points]
+
+
+def _guards_of(chunk: Chunk, outside: list[Span]) -> dict[int, Guard]:
+    """Return the guard of the end of what of *chunk* is sent, by that end."""
+    kept = without([Span(chunk.start, chunk.end)], outside)
+    return {span.end: guard_of(chunk.data[: span.end - chunk.start]) for span in kept[-1:]}
 
 
 async def _given_up(ahead: asyncio.Task[bytes] | None) -> None:

@@ -102,11 +102,12 @@ class Scene:
         window = {name: options.pop(name) for name in list(options) if name in Window._fields}
         endpoint = Endpoint(
             url=self.receiver.url, flush_interval_seconds=0.05, target_request_bytes=1 << 17,
-            retry=Retry(initial_seconds=0.05, max_seconds=0.1), **msgspec.to_builtins(options.pop("endpoint", {})),
+            retry=Retry(initial_seconds=0.05, max_seconds=0.1),
+            too_old=options.pop("too_old", "restamp"),  # type: ignore[arg-type]  # a test's own keyword
         )  # fmt: skip
         config = Config(
             path=self.folder / "agent.yaml", state_dir=self.state_dir, endpoint=endpoint, zone="UTC",
-            sources=options.pop("sources", ()),  # type: ignore[arg-type]  # a test's own keyword
+            sources=options.pop("sources", ()),  # type: ignore[arg-type]  # the same
         )  # fmt: skip
         source = options.pop("source", STAMPED)
         return Asked(
