@@ -2,7 +2,7 @@
 
 An event has left when the endpoint has answered for it; what is shown is the
 very JSON that was sent, masked. Three bounds keep the agent unharmed: looking
-costs at most a fiftieth of its time over all taps, a tap is given so many
+costs at most a hundredth of its time over all taps, a tap is given so many
 events a second, and what it does not fetch is not kept for it. What was not
 shown for one of these reasons is counted and said.
 """
@@ -20,8 +20,8 @@ from shipper.core.severity import SEVERITIES
 from shipper.errors import ShipperError, UsageError
 
 MOST_TAPS: Final = 8
-SHARE: Final = 0.02  # of the agent's time goes into looking
-BURST_SECONDS: Final = 0.02
+SHARE: Final = 0.01  # of the agent's time goes into looking
+BURST_SECONDS: Final = 0.01
 QUEUED_EVENTS: Final = 2_000
 QUEUED_BYTES: Final = 4 << 20
 GATHER_SECONDS: Final = 0.1
