@@ -9,6 +9,7 @@ from typing import Final
 
 LINES_A_SECOND: Final = 2_000
 _TICK_SECONDS: Final = 0.02
+_BURST_LINES: Final = 1_000
 
 
 class DrillWriter:
@@ -39,6 +40,7 @@ class DrillWriter:
 
     def rename_and_create(self) -> None:
         """Rotate as logrotate does by default: the file gets a new name, a new file the old one."""
+        self._burst()
         self._file.close()
         self._shift()
         self._path.rename(self._numbered(1))
@@ -46,6 +48,7 @@ class DrillWriter:
 
     def copy_and_truncate(self) -> None:
         """Rotate as `copytruncate` does; nothing is written between the two, which no reader could see."""
+        self._burst()
         self._shift()
         shutil.copyfile(self._path, self._numbered(1))
         self._file.truncate(0)
@@ -53,6 +56,11 @@ class DrillWriter:
     def close(self) -> None:
         """Write no more."""
         self._file.close()
+
+    def _burst(self) -> None:
+        """Write more than the agent can have read when the file is rotated in the next instant."""
+        for _ in range(_BURST_LINES):
+            self._write()
 
     def _write(self) -> None:
         line = f"{self._name} line {len(self.written):07d} of the self-test, as long as lines of a log mostly are"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_nothing_is_changed_by_looking(state_dir: Path) -> None:
     look_at_state(state_dir)
 
     assert contents(state_dir) == before
+
+
+def test_what_an_agent_left_when_it_was_killed_is_counted_and_left(state_dir: Path, tmp_path: Path) -> None:
+    store = OffsetStore.open(state_dir, now_ms=NOW_MS)
+    store.commit([Life(file_id=9, generation=0, source="a", path="/z", device=1, inode=9)])
+    left = shutil.copytree(state_dir, tmp_path / "left")
+    store.close()
+    before = contents(left)
+
+    look = look_at_state(left)
+
+    assert "offsets.db-wal" in before
+    assert (look.files, look.holder) == (4, None)
+    assert contents(left).keys() == before.keys()
+    assert contents(left)["offsets.db"] == before["offsets.db"]
 
 
 @pytest.mark.parametrize(
