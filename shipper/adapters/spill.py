@@ -68,12 +68,15 @@ class Piece(NamedTuple):
 class Spill:
     """One directory of segments. Every call may block on the disk; calls may come from any thread."""
 
-    def __init__(self, state_dir: Path, cap_bytes: int) -> None:
+    def __init__(self, state_dir: Path, cap_bytes: int, *, owned: bool = True) -> None:
         """Take up what is there, and remove what was not finished; nothing is made before something is spilled.
+
+        *owned* is off for who only reads, beside the owner.
 
         Raises:
             OSError: The directory is there and cannot be used.
         """
+        self._owned = owned
         self._directory = state_dir / DIRECTORY
         self._cap = cap_bytes
         self._segments: dict[FileKey, list[Segment]] = {}
@@ -87,7 +90,8 @@ class Spill:
     def _take_up(self) -> None:
         for path in self._directory.iterdir():
             if path.suffix == ".new":
-                path.unlink()
+                if self._owned:
+                    path.unlink()
             elif found := _NAME.fullmatch(path.name):
                 file_id, generation, start, end, lines = map(int, found.groups())
                 status = path.stat()

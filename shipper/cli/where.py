@@ -18,6 +18,7 @@ from rich.text import Text
 from shipper.adapters.control import NoAgent, ask
 from shipper.adapters.dead_letters_reading import briefs
 from shipper.adapters.offsets_snapshot import Snapshot
+from shipper.adapters.spill import Spill
 from shipper.cli.state_access import Place, console, json_option, now_ms, place_of, place_options, print_json
 from shipper.cli.verify import readings_by_name
 from shipper.core.timestamps import utc_text
@@ -101,7 +102,8 @@ def _search(place: Place, source: str | None) -> Iterator[Search]:
         raise UsageError(f"no source {source!r}; there are {', '.join(sorted(known)) or 'none'}")
     has_state = (place.state_dir / "offsets.db").exists()
     snapshot = Snapshot.open(place.state_dir) if has_state else None
-    homes = Homes(place.config, snapshot, source, now_ms() * 1_000_000)
+    spill = Spill(place.state_dir, 0, owned=False)
+    homes = Homes(place.config, snapshot, source, now_ms() * 1_000_000, spill)
     guard = MatchGuard()
     try:
         readings = readings_by_name(place.config) if place.config else {}

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shipper.core.ledger import BEFORE, COPY, CUT, HOLE, REWOUND, SKIPPED, UNREACHABLE, Entry
+from shipper.core.lineage_join import JOINED
 
 
 class Fate(enum.StrEnum):
@@ -36,8 +37,12 @@ PASSED_OVER_BECAUSE = {
     COPY: "a copy of what had been read under another name",
     REWOUND: "skipped by the operator (shipper state rewind)",
     CUT: "read before a rewind; what was kept of it went with the rewind",
-    UNREACHABLE: "lost: the file went away before it was read",
+    JOINED: "it goes on with the record that ends the file before it, and was sent with that",
+    UNREACHABLE: "the file was truncated, deleted or moved away before it was read, and there was no copy of it",
+    "spill_full": "it stood in the spill, which was full: the oldest of it made room; raise limits.spill",
+    "spill_damaged": "it stood in the spill, and the disk gave other bytes back",
 }
+LOST_BECAUSE = frozenset([UNREACHABLE, "spill_full", "spill_damaged"])
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
@@ -68,7 +73,7 @@ def whereabouts(entries: Sequence[Entry], safe_offset: int, offset: int) -> Wher
             return None
         return Whereabouts(Fate.UNCERTAIN, "it was settled, and its row is missing: run 'shipper verify'", None)
     if entry.dropped:
-        fate = Fate.LOST if entry.dropped == UNREACHABLE else Fate.PASSED_OVER
+        fate = Fate.LOST if entry.dropped in LOST_BECAUSE else Fate.PASSED_OVER
         return Whereabouts(fate, PASSED_OVER_BECAUSE.get(entry.dropped, entry.dropped), entry)
     if entry.read == entry.acked:
         return Whereabouts(Fate.DELIVERED, "", entry)

@@ -12,6 +12,7 @@ from typing import Final
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.evidence import Known, Seen
 from shipper.core.identity import Guard, Head
+from shipper.core.ledger import UNREACHABLE
 from shipper.core.model import FileKey
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
@@ -111,6 +112,8 @@ class Partings:
         self._quiet.pop(followed.key, None)
         self._orphaned.pop(followed.key, None)
         if followed.read_offset < followed.size or not followed.head.length:
+            followed.pass_over(followed.read_offset, followed.size, UNREACHABLE, now_ms)
+            self._committer.changed(followed)  # for its account; the row goes with the same round
             self._committer.forget(followed.key)
             return
         followed.state = LifeState.DONE

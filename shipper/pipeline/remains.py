@@ -59,6 +59,7 @@ class Remains:
         path: Where it stands.
         packing: How it is compressed; empty for plain.
         certain: Whether its first bytes and its length are those of the generation.
+        base: Offset of the first byte that is there: of a spilled file it is not 0.
         length: Bytes of its text, once somebody has read it to its end.
     """
 
@@ -67,7 +68,7 @@ class Remains:
         self.path = path
         self.packing = packing
         self.certain = True
-        self.length = 0
+        self.base = self.length = 0
         self.read_at = text.read_at
         self.close = text.close
 

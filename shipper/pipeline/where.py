@@ -166,8 +166,8 @@ class Search:
     def _of_line(self, home: Home, remains: Remains, line: Line) -> Match:
         shown = line.data[:SHOWN_BYTES].decode(home.encoding, "backslashreplace")
         match = Match(
-            file=home.path, line=line.number, offset=line.offset, text=shown.rstrip("\r\n"), fate=Fate.NOT_FOLLOWED,
-            source=home.source,
+            file=home.path, line=0 if remains.base else line.number, offset=line.offset, text=shown.rstrip("\r\n"),
+            fate=Fate.NOT_FOLLOWED, source=home.source,
         )  # fmt: skip
         if home.life is None:
             match.why = self._why_not_followed(home)

@@ -12,12 +12,41 @@ import msgspec
 from shipper.adapters.discovery import Discovery, Scan, wanted_by
 from shipper.adapters.offsets import Life
 from shipper.adapters.offsets_snapshot import Snapshot
+from shipper.adapters.spill import Spill
 from shipper.config import Config
 from shipper.core.model import Carry, FileKey
 from shipper.core.rotation_names import COMPRESSED, base_of, live_names
+from shipper.errors import SourceError
 from shipper.pipeline.remains import Inode, Remains, find, inode_at, open_text
 
 _READS_AS_TEXT = ("older than ignore_older", "compressed")
+
+
+class Spilled:
+    """What the spill has of a generation, by offset; up to the first byte that it has not."""
+
+    def __init__(self, spill: Spill, key: FileKey) -> None:
+        """Read *key* from *spill*."""
+        self._spill = spill
+        self._key = key
+
+    def open(self, path: str) -> Remains:
+        """Return it as what is left of the file at *path*."""
+        remains = Remains(path, self, "spill")
+        span = self._spill.span(self._key)
+        remains.base = span[0] if span else 0
+        return remains
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to *size* bytes at *offset*."""
+        try:
+            piece = self._spill.read(self._key, offset, size)
+        except OSError as error:
+            raise SourceError(error.strerror or str(error)) from error
+        return piece.data if piece.at == offset else b""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Home(NamedTuple):
@@ -26,6 +55,7 @@ class Home(NamedTuple):
     Attributes:
         life: None where the store knows none that it is.
         skipped: Why the agent does not read it; empty where it does.
+        spilled: What can be read of it, where it is gone itself, and stands in the spill.
         source: Of the pattern that matches it; empty for none.
     """
 
@@ -34,6 +64,7 @@ class Home(NamedTuple):
     skipped: str
     source: str
     mtime_ns: int
+    spilled: Spilled | None = None
 
     @property
     def encoding(self) -> str:
@@ -51,8 +82,16 @@ class Homes:
         scan: What the sources' patterns match just now.
     """
 
-    def __init__(self, config: Config | None, snapshot: Snapshot | None, source: str | None, now_ns: int) -> None:
-        """Look at every directory; of one *source* only, where it is given."""
+    def __init__(
+        self,
+        config: Config | None,
+        snapshot: Snapshot | None,
+        source: str | None,
+        now_ns: int,
+        spill: Spill | None = None,
+    ) -> None:
+        """Look at every directory, and into *spill*; of one *source* only, where it is given."""
+        self._spill = spill
         self.config = config
         self.gone: list[Life] = []
         self.scan = _scan(config, now_ns)
@@ -98,6 +137,13 @@ class Homes:
             if inode is not None and inode not in met:
                 met[inode] = path
                 yield self._home(path)
+        yield from self._spilled(source)
+
+    def _spilled(self, source: str | None) -> Iterator[Home]:
+        for life, _ in self._lives if self._spill else ():
+            if self._spill and self._spill.span(life.key) and source in {None, life.source}:
+                spilled = Spilled(self._spill, life.key)
+                yield Home(f"{life.path} (deleted, in the spill)", life, "", life.source, life.mtime_ns, spilled)
 
     def _home(self, path: str) -> Home:
         names = [one.name for one in self.config.sources] if self.config else []
@@ -114,6 +160,8 @@ class Homes:
 
 def opened(home: Home) -> Remains | None:
     """Open what can be searched as text; None for what cannot be read, or is no text."""
+    if home.spilled is not None:
+        return home.spilled.open(home.path)
     if home.skipped and not home.skipped.startswith(_READS_AS_TEXT):
         return None
     return open_text(home.path)

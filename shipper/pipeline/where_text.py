@@ -28,7 +28,7 @@ def lines_with(remains: Remains, needle: bytes, encoding: str = "utf-8") -> Iter
     A line longer than a mebibyte is given in pieces, under one number.
     """
     newline = "\n".encode(encoding.removesuffix("-sig")) if encoding.startswith(("utf-16-", "utf-32-")) else b"\n"
-    offset = number = 0
+    offset, number = remains.base, 0
     rest = b""
     while data := remains.read_at(offset + len(rest), BLOCK_BYTES):
         block = rest + data
@@ -45,7 +45,7 @@ def lines_with(remains: Remains, needle: bytes, encoding: str = "utf-8") -> Iter
         offset += end
     if rest:
         yield from _in_block(rest, needle, newline, offset, number)
-    remains.length = offset + len(rest)
+    remains.length = offset + len(rest) - remains.base
 
 
 def _in_block(block: bytes, needle: bytes, newline: bytes, offset: int, number: int) -> Iterator[Line]:

@@ -19,7 +19,9 @@ import pytest
 
 from shipper.adapters.dead_letters import DeadLetters
 from shipper.adapters.offsets import OffsetStore
+from shipper.adapters.spill import Spill
 from shipper.core.ledger_audit import audit
+from shipper.core.model import FileKey
 
 NOW_MS = 1_795_464_000_000
 TURNS = 12
@@ -29,11 +31,14 @@ from pathlib import Path
 from shipper.adapters.dead_letters import DeadLetters
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.core.ledger import Entry
+from shipper.adapters.spill import Origin, Spill
 from shipper.core.letters import DeadLetter
 
 state_dir = Path(sys.argv[1])
 store = OffsetStore.open(state_dir, now_ms={NOW_MS})
 store.letters = DeadLetters.open(state_dir, 1 << 30, "stop")
+spill = Spill(state_dir, 1 << 20)
+origin = Origin(file_id=2, generation=0, lineage=2, source="s", path=b"/b", device=1, inode=2, mtime_ns=0)
 for turn in range(1, {TURNS} + 1):
     life = Life(file_id=1, generation=0, source="s", path="/a", device=1, inode=1, offset=turn)
     entry = Entry(turn - 1, turn, read=1, acked=0, batch=turn, rest={{"dead_rejected": 1}})
@@ -42,6 +47,7 @@ for turn in range(1, {TURNS} + 1):
     store.commit([life], letters=[letter], spans=[(life.key, entry)])
     if turn % 5 == 0:
         store.backup()
+    spill.write(origin, turn - 1, b"y")
     os.write(1, b"%d\\n" % turn)
 """
 _CALL = re.compile(rb"(\w+)\((.*)\) += (-?\d+)")
@@ -156,6 +162,8 @@ def test_what_was_said_to_be_saved_stands_in_synced_bytes_under_synced_names(tmp
         assert (life.offset, store.recovered) == (turn, None)
         assert audit(store.spans(life.key), turn) == []
         assert sorted(letter.start for letter in letters.list()) == list(range(turn))
+        assert Spill(left, 1 << 20).span(FileKey(2, 0)) == (0, turn)
+        assert Spill(left, 1 << 20).read(FileKey(2, 0), turn - 1, 10).data == b"y"
         assert offset_in(left / "offsets.db.good") == turn // 5 * 5
         store.close()
         turns.append(turn)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from shipper.adapters.dead_letters_reading import briefs
 from shipper.adapters.offsets_snapshot import Snapshot
+from shipper.adapters.spill import Origin, Spill
 from shipper.cli.verify import readings_by_name
 from shipper.config import load
 from shipper.core.ledger import HOLE, UNREACHABLE, Entry, without_delivery
@@ -37,7 +38,8 @@ class Asking:
 
     def ask(self, question: Callable[[Search], Found | Match | None]) -> Found | Match | None:
         state = self.config.state_dir
-        homes = Homes(self.config, Snapshot.open(state), None, 1_795_464_000_000_000_000)
+        spill = Spill(state, 0, owned=False)
+        homes = Homes(self.config, Snapshot.open(state), None, 1_795_464_000_000_000_000, spill)
         with closing(MatchGuard()) as guard:
             letters = list(briefs(state))
             return question(
@@ -180,6 +182,29 @@ def test_while_the_endpoint_is_down_a_line_waits_or_is_not_read_yet(tmp_path: Pa
 
     scene = Scene(tmp_path)
     play(scene, story)
+
+
+def test_a_line_of_a_deleted_file_is_found_in_the_spill(tmp_path: Path) -> None:
+    async def ship(scene: Scene) -> None:
+        scene.append("app.log", "first")
+        await scene.start()
+        await scene.arrived(1)
+        await scene.stop()
+
+    scene = Scene(tmp_path)
+    play(scene, ship)
+    ((life, _),) = Snapshot.open(tmp_path / "state").lives()
+    origin = Origin(
+        file_id=life.file_id, generation=0, lineage=1, source="app", path=life.path.encode(), device=life.device,
+        inode=life.inode, mtime_ns=0,
+    )  # fmt: skip
+    Spill(tmp_path / "state", 1 << 20).write(origin, 6, b"second\nthird\n")
+    Path(life.path).unlink()
+
+    match = Asking(scene).one("third")
+
+    assert (match.offset, match.line, match.fate) == (13, 0, Fate.UNREAD)
+    assert match.file.endswith("app.log (deleted, in the spill)")
 
 
 def entries() -> list[Entry]:
