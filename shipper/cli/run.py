@@ -62,24 +62,36 @@ def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json
                 runner.run(agent.run(progress))
                 status = 0
         except ShipperError as error:
-            _leave_if_hung(workers, error.exit_code, str(error))
+            _leave_if_hung(runner, workers, error.exit_code, str(error))
             raise
-        _leave_if_hung(workers, status)
+        _leave_if_hung(runner, workers, status)
     return status
 
 
-def _leave_if_hung(workers: ThreadPoolExecutor, status: int, message: str = "") -> None:
+def _leave_if_hung(runner: asyncio.Runner, workers: ThreadPoolExecutor, status: int, message: str = "") -> None:
     """End the process here where a read hangs, as of a dead NFS server: all is saved, and Python would wait for it."""
     workers.shutdown(wait=False, cancel_futures=True)
     deadline = time.monotonic() + HUNG_SECONDS
-    while any(thread.name.startswith(WORKERS) for thread in threading.enumerate()):
-        if time.monotonic() > deadline:
-            if message:
-                click.echo(message, err=True)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-        time.sleep(0.01)
+    if runner.run(_tasks_end()):
+        while any(thread.name.startswith(WORKERS) for thread in threading.enumerate()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.01)
+        else:
+            return
+    if message:
+        click.echo(message, err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+async def _tasks_end() -> bool:
+    """Cancel what tasks are left, and return whether they end."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    return not tasks or not (await asyncio.wait(tasks, timeout=HUNG_SECONDS))[1]
 
 
 def _seconds(text: str | None) -> float | None:
