@@ -16,6 +16,7 @@ from shipper.adapters.backfill_store import BackfillStore
 from shipper.cli.backfill_options import instant_ms, rate
 from shipper.cli.backfill_plan import print_plan
 from shipper.cli.backfill_progress import observer
+from shipper.cli.completion import source_names
 from shipper.config import Config, Source, find, load, load_presets
 from shipper.config.load import DEFAULT_PATHS
 from shipper.config.presets import BUILT_IN_FORMATS
@@ -37,7 +38,8 @@ from shipper.pipeline.totals import table
               help="Default ./agent.yaml, then /etc/shipper; without one, --state-dir is needed.")  # fmt: skip
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Where progress is kept; default: the agent's.")
 @click.option("--endpoint", "endpoint_url", metavar="URL", help="Where to, instead of what the configuration says.")
-@click.option("--source", "source_name", metavar="NAME", help="Read every file as this source does.")
+@click.option("--source", "source_name", metavar="NAME", shell_complete=source_names,
+              help="Read every file as this source does.")  # fmt: skip
 @click.option("--format", "format_name", metavar="F", help="Read every file by this format; default: find out.")
 @click.option("--since", metavar="T", help="Only records from T on: 2026-11-01, 2026-11-01T10:30Z, -36h.")
 @click.option("--until", metavar="T", help="Only records before T.")

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from shipper.adapters.control import NoAgent, ask
+from shipper.cli.completion import source_names
 from shipper.cli.state_access import Place, console, json_option, now_ms, place_of, place_options
 from shipper.cli.status_stopped import stopped_status
 from shipper.cli.status_view import status_page
@@ -22,7 +23,8 @@ FILES_OF_A_SOURCE: Final = 50
 
 
 @click.command()
-@click.option("--source", metavar="NAME", help="Only this source, with its files.")
+@click.option("--source", metavar="NAME", shell_complete=source_names,
+              help="Only this source, with its files.")  # fmt: skip
 @click.option("--files", "all_files", is_flag=True, help="List every file, the furthest behind first.")
 @place_options
 @json_option

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from shipper.adapters.control import follow
+from shipper.cli.completion import source_names
 from shipper.cli.state_access import json_option, place_of, place_options
 from shipper.cli.status_text import harmless
 from shipper.core.severity import SEVERITIES
@@ -39,7 +40,8 @@ class Tapped(msgspec.Struct):
 
 
 @click.command()
-@click.option("--source", metavar="NAME", help="Only events of this source.")
+@click.option("--source", metavar="NAME", shell_complete=source_names,
+              help="Only events of this source.")  # fmt: skip
 @click.option("--severity", metavar="LEVEL", help="This severity and worse; or exactly those of a list: error,info.")
 @click.option("--match", metavar="TEXT", default="", help="Only events in whose JSON this text stands.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Stop after N events.")

@@ -13,6 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
+from shipper.cli.completion import source_names
 from shipper.cli.state_access import console, json_option, place_of, place_options
 from shipper.cli.status_view import status_page
 from shipper.cli.top_feed import Feed
@@ -29,7 +30,8 @@ LEAST_INTERVAL_SECONDS: Final = 0.1
 @click.command()
 @click.option("--interval", metavar="D", default="1s", show_default=True, help="Between two looks at the agent.")
 @click.option("--frames", metavar="N", type=click.IntRange(min=1), help="Stop after N frames, not on a terminal.")
-@click.option("--source", metavar="NAME", help="Begin with the files of this source.")
+@click.option("--source", metavar="NAME", shell_complete=source_names,
+              help="Begin with the files of this source.")  # fmt: skip
 @place_options
 @json_option
 def top(

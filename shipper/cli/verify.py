@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shipper.adapters.offsets_snapshot import Snapshot
+from shipper.cli.completion import source_names
 from shipper.cli.narrow import fitting
 from shipper.cli.state_access import console, json_option, place_of, place_options, print_json
 from shipper.config import Config, load_presets, rules
@@ -27,7 +28,8 @@ _SHOWN = {"agrees": "green", "gone": "yellow", "disagrees": "bold red"}
 
 
 @click.command()
-@click.option("--source", "source_name", metavar="NAME", help="Only the files of this source.")
+@click.option("--source", "source_name", metavar="NAME", shell_complete=source_names,
+              help="Only the files of this source.")  # fmt: skip
 @place_options
 @json_option
 def verify(source_name: str | None, config_path: Path | None, state_dir: Path | None, as_json: bool) -> int:

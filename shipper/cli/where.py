@@ -19,6 +19,7 @@ from shipper.adapters.control import NoAgent, ask
 from shipper.adapters.dead_letters_reading import briefs
 from shipper.adapters.offsets_snapshot import Snapshot
 from shipper.adapters.spill import Spill
+from shipper.cli.completion import source_names
 from shipper.cli.state_access import Place, console, json_option, now_ms, place_of, place_options, print_json
 from shipper.cli.verify import readings_by_name
 from shipper.core.timestamps import utc_text
@@ -58,7 +59,8 @@ class _Status(msgspec.Struct):
 
 @click.command()
 @click.argument("what", metavar="TEXT|FILE:LINE")
-@click.option("--source", "source_name", metavar="NAME", help="Look into the files of this source only.")
+@click.option("--source", "source_name", metavar="NAME", shell_complete=source_names,
+              help="Look into the files of this source only.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Lines to show.")
 @place_options
 @json_option

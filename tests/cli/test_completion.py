@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
@@ -77,3 +78,18 @@ def test_bash_completes_with_the_script(shop: Path) -> None:
     )
 
     assert done.stdout.split() == ["shop", "shed"]
+
+
+def commands_with(option: str) -> list[str]:
+    context = click.Context(shipper)
+    found = [(name, shipper.get_command(context, name)) for name in shipper.list_commands(context)]
+    return [name for name, one in found if one is not None and any(option in param.opts for param in one.params)]
+
+
+@pytest.mark.parametrize("command", commands_with("--source"))
+def test_every_command_with_a_source_completes_its_name(
+    command: str, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop)
+
+    assert completed(command, "--source", "sh") == ["shop", "shed"]
