@@ -89,7 +89,7 @@ class ControlServer:
         self._server = None
         if self._failure is not None and not self._failure.done():
             self._failure.cancel()
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # gone already, or the disk takes nothing any more: the next agent replaces it
             (self._state_dir / SOCKET).unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
