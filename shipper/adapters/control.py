@@ -254,6 +254,9 @@ def _listen(state_dir: Path) -> socket.socket:
         os.fchmod(listener.fileno(), 0o600)
         with _address(state_dir) as address:
             listener.bind(address)
+            if os.geteuid() == 0:
+                owner = state_dir.stat()
+                os.chown(address, owner.st_uid, owner.st_gid)
         listener.listen()
     except BaseException:
         listener.close()

@@ -45,7 +45,7 @@ class StateLock:
             StateError: The directory cannot be made or written.
         """
         try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_directory(state_dir)
             descriptor = open_private(state_dir / LOCK)
         except OSError as error:
             raise StateError(f"state_dir {state_dir}: {error.strerror or error}{_mend(error, state_dir)}") from error
@@ -107,6 +107,16 @@ def open_private(path: Path, flags: int = 0) -> int:
         owner = path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return descriptor
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make *directory* where it is missing, with mode 0700; one inside an agent's directory is its owner's too."""
+    if directory.is_dir():
+        return
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        owner = directory.parent.stat()
+        os.chown(directory, owner.st_uid, owner.st_gid)
 
 
 def sync_directory(directory: Path) -> None:

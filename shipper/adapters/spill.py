@@ -16,7 +16,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from shipper.adapters.spill_segment import Frame, Origin, data_of, frames_of, origin_of, packed_segment, write_durably
+from shipper.adapters.spill_segment import (
+    Frame,
+    Origin,
+    data_of,
+    frames_of,
+    give_to_owner_of,
+    origin_of,
+    packed_segment,
+    write_durably,
+)
 from shipper.core.model import FileKey
 
 DIRECTORY: Final = "spill"
@@ -128,6 +137,7 @@ class Spill:
             OSError: The disk is full or fails; *data* is not here.
         """
         self._directory.mkdir(mode=0o700, exist_ok=True)
+        give_to_owner_of(self._directory.parent, self._directory)
         content = packed_segment(origin, start, data)
         segment = Segment(origin.key, start, start + len(data), data.count(b"\n"), len(content))
         with self._lock:

@@ -80,6 +80,13 @@ def packed_segment(origin: Origin, start: int, data: bytes) -> bytes:
     return b"".join(parts)
 
 
+def give_to_owner_of(directory: Path, made: Path | int) -> None:
+    """Let the agent's user use what root made in its *directory*: a path, or a descriptor."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.chown(made, owner.st_uid, owner.st_gid)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Put *content* at *path*, for the owner's eyes only; all of it is there after any crash, or nothing.
 
@@ -90,6 +97,7 @@ def write_durably(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
+            give_to_owner_of(path.parent, descriptor)
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]

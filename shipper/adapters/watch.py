@@ -157,6 +157,9 @@ class Watcher:
         self.canary_heard = str(self._canary.parent) in self.polled
         try:
             self._canary.write_text(f"{time.time():.0f}\n", encoding="ascii")
+            if os.geteuid() == 0:  # started by hand: the service, not root, touches it next
+                owner = self._canary.parent.stat()
+                os.chown(self._canary, owner.st_uid, owner.st_gid)
         except OSError:  # a full disk must not make us restart the observer for ever
             self.canary_heard = True
         return alive

@@ -1,4 +1,8 @@
-"""The store's directory as files: its lock, private files, durable names, descriptors that outlive their name."""
+"""The store's directory as files: its lock, private files, durable names, descriptors that outlive their name.
+
+Whatever is made here belongs to the owner of the directory around it: an endpoint that root has tried by hand must
+not lock out the service.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,9 @@ class Descriptor:
         """Open *path* for reading and writing, making it with mode 0600."""
         self.number = -1
         self.number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(self.number, owner.st_uid, owner.st_gid)
 
     def __del__(self) -> None:
         """Close it."""
@@ -65,7 +72,7 @@ class DirectoryLock:
             StateError: It cannot be made or written.
         """
         with map_os_errors(directory):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(directory)
             self._descriptor = Descriptor(directory / LOCK)
         number = self._descriptor.number
         try:
@@ -84,6 +91,15 @@ class DirectoryLock:
     def release(self) -> None:
         """Give the directory up; the file stays: removing it would race with the next to take it."""
         fcntl.flock(self._descriptor.number, fcntl.LOCK_UN)
+
+
+def _make_private(directory: Path) -> None:
+    if directory.is_dir():
+        return
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        owner = directory.parent.stat()
+        os.chown(directory, owner.st_uid, owner.st_gid)
 
 
 @contextmanager
