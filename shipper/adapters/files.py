@@ -122,6 +122,8 @@ class OpenFile:
         with map_os_errors(self.path):
             data = os.pread(self._descriptor, len(expect) + size, offset - len(expect))
             status = os.fstat(self._descriptor)
+            if len(data) == len(expect) and size and status.st_size > offset:
+                data += os.pread(self._descriptor, size, offset)  # a bad block ends a read; only one on it says so
         return Turn(data[len(expect) :], status.st_size, status.st_mtime_ns, status.st_nlink, data.startswith(expect))
 
     def first_now(self) -> bytes:
@@ -142,6 +144,8 @@ class OpenFile:
             count = os.preadv(self._descriptor, [memoryview(_BUFFER)[:wanted]], offset - len(expect), os.RWF_NOWAIT)
             status = os.fstat(self._descriptor)
         except OSError:  # not in memory, not to be had that way on this file system, or broken: `read` finds out
+            return None
+        if count == len(expect) and size and status.st_size > offset:
             return None
         fits = _BUFFER.startswith(expect) and count >= len(expect)
         data = bytes(memoryview(_BUFFER)[len(expect) : count])

@@ -318,7 +318,8 @@ class Tailer:
             await asyncio.sleep(0)  # what is had from memory never waits: others need the loop too
         self._open.note(followed)
         if not followed.at_end:
-            self.look_at(followed)
+            if turn.data:  # else the next scan asks for it: a file that gives nothing must not have turn after turn
+                self.look_at(followed)
         else:
             self._release_waiting(followed)
 

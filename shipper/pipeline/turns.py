@@ -12,11 +12,14 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import Final
 
 from shipper.core.model import FileKey
 from shipper.core.priority import Rank, Standing, rank_of
 from shipper.core.shares import Shares
 from shipper.pipeline.followed import Followed
+
+TURN_BYTES: Final = 16 * 1024
 
 
 class Turns:
@@ -63,11 +66,14 @@ class Turns:
         return followed
 
     def spent(self, amount: int) -> None:
-        """Charge the turn that was taken last with *amount* bytes, and rank its lineage anew."""
+        """Charge the turn that was taken last with *amount* bytes, and rank its lineage anew.
+
+        A turn costs time even where it brings little: as much as so many bytes more would have.
+        """
         if self._taken is None:
             return
         (lineage, hand), self._taken = self._taken, None
-        self._shares.charge(lineage, hand, amount)
+        self._shares.charge(lineage, hand, max(amount, TURN_BYTES))
         if self._asking[lineage]:
             self._shares.want(lineage, self._rank(lineage))
         else:
