@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from shipper import __version__
+from shipper.cli.completion import matching
 from shipper.config.problems import fitted
 from shipper.errors import ConfigError, ShipperError
 
@@ -56,8 +57,7 @@ class _Commands(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete from the table: click would load every command for its help."""
-        names = [CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)]
-        return names or click.Command.shell_complete(self, ctx, incomplete)
+        return matching(_COMMANDS.items(), incomplete) or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

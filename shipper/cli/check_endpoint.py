@@ -16,6 +16,8 @@ from shipper.core.diagnosis_endpoint import Target
 from shipper.errors import EndpointUnreachable
 
 NOTHING = b"[]"
+EMBEDDED = "shipper.endpoint"
+"""The module that an agent with `embedded: true` runs as its child."""
 _LEVELS: dict[diagnosis.Level, Level] = {"ok": "note", "warn": "warning", "fail": "failed"}
 
 
@@ -58,8 +60,9 @@ async def ask(endpoint: Endpoint) -> Asked:
 def target_of(endpoint: Endpoint) -> Target:
     """Return *endpoint* as it is judged, with the program that listens there where that is this host."""
     program = listener(endpoint.port) if endpoint.is_loopback else None
+    own = program is not None and EMBEDDED in program.command
     return Target(
-        url=endpoint.url, host=endpoint.host, loopback=endpoint.is_loopback, embedded=endpoint.embedded,
+        url=endpoint.url, host=endpoint.host, loopback=endpoint.is_loopback, embedded=endpoint.embedded and not own,
         program=str(program) if program is not None else "",
     )  # fmt: skip
 

@@ -47,7 +47,7 @@ def source_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
         config = load(find(path if isinstance(path, Path) else None), os.environ)
     except ShipperError:
         return []
-    return _matching([(source.name, "") for source in config.sources], incomplete)
+    return matching([(source.name, "") for source in config.sources], incomplete)
 
 
 def format_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -57,8 +57,11 @@ def format_names(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     from shipper.config import load_presets  # noqa: PLC0415
 
     presets = ((preset.name, preset.description) for preset in load_presets().values())
-    return _matching([*BUILT_IN.items(), *presets], incomplete)
+    return matching([*BUILT_IN.items(), *presets], incomplete)
 
 
-def _matching(names: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(name, help=text or None) for name, text in names if name.startswith(incomplete)]
+def matching(names: Iterable[tuple[str, str]], incomplete: str) -> list[CompletionItem]:
+    """Return those of *names*, each with what it means, that begin so."""
+    # The script for fish takes what stands behind a comma for something else.
+    found = ((name, text.replace(",", ";")) for name, text in names if name.startswith(incomplete))
+    return [CompletionItem(name, help=text or None) for name, text in found]

@@ -22,7 +22,7 @@ class Target(msgspec.Struct, frozen=True):
         url: Of the ingest route.
         host: Its host.
         loopback: Whether that is this host.
-        embedded: Whether the agent serves it itself.
+        embedded: Whether the agent is to serve it itself, and does not yet.
         program: What listens on its port here, `nginx (process 812)`; empty where that cannot be seen.
     """
 

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -137,3 +139,17 @@ def test_the_public_api_needs_a_token(tmp_path: Path) -> None:
         "https://logs.invalid/api/v2/logs/ingest: no token is given, and events are refused without one",
         "endpoint.token: ${file:/etc/shipper/token} in agent.yaml, with a token of the scope logs.ingest",
     )
+
+
+def test_the_agents_own_endpoint_is_not_taken_for_another(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "shipper.endpoint", "--port", "0", "--store", str(tmp_path / "store"),
+         "--until-stdin-closes"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        port = child.stdout.readline().rpartition(":")[2].strip().strip("/")
+        found = endpoint_finding(tmp_path, f"url: 'http://127.0.0.1:{port}', embedded: true")
+        child.communicate("")
+
+    assert found == ("note", f"http://127.0.0.1:{port}/v2/logs/ingest: 'EEC' answers and takes events", "")
