@@ -512,7 +512,7 @@ class Tailer:
         lead = turn.data[: joined.lead]
         younger.size, younger.mtime_ns = turn.size_now, turn.mtime_ns
         younger.head = younger.head.grown(turn.data[:HEAD_BYTES])
-        younger.waits_for.discard(older.key)
+        younger.waits_for -= {older.key}
         ticket = younger.take_lead(lead, JOINED, self._clock.now_ms())
         self._add(younger, {"bytes_read": len(lead)})
         older.give_up_held()
@@ -531,7 +531,7 @@ class Tailer:
                 if older.last_error is not None or (older.at_end and older.open_bytes):
                     found = True
                     self.close_record(older)
-                    followed.waits_for.discard(older.key)
+                    followed.waits_for -= {older.key}
                     self.look_at(followed)
         return found
 
