@@ -72,7 +72,12 @@ class SpilledFile:
 
 
 class Spilling:
-    """Owns which files are in the spill."""
+    """Owns which files are in the spill.
+
+    Attributes:
+        stalled: Says whether the endpoint takes nothing now.
+        share_free: Says how much of a path's disk is free, from 0 to 1.
+    """
 
     def __init__(
         self,
@@ -84,13 +89,13 @@ class Spilling:
         stalled: Callable[[], bool],
         share_free: Callable[[str], float] = free_share,
     ) -> None:
-        """*stalled* says whether the endpoint takes nothing now; *share_free* how much of a path's disk is free."""
+        """Read and write *spill*; the rest are the agent's parts, and what the class says."""
         self.spill = spill
         self._tailer = tailer
         self._committer = committer
         self._journal = journal
-        self._stalled = stalled
-        self._share_free = share_free
+        self.stalled = stalled
+        self.share_free = share_free
         self._nameless: dict[FileKey, int] = {}
         self._quiet: dict[FileKey, int] = {}
 
@@ -145,12 +150,12 @@ class Spilling:
         return (
             followed.state is LifeState.SPILLED
             or self._nameless[followed.key] > SCANS_BEFORE_SPILL
-            or self._stalled()
+            or self.stalled()
             or self._is_low(followed)
         )
 
     def _is_low(self, followed: Followed) -> bool:
-        return self._share_free(followed.path.rpartition("/")[0] or "/") < LOW_DISK_SHARE
+        return self.share_free(followed.path.rpartition("/")[0] or "/") < LOW_DISK_SHARE
 
     async def _move(self, followed: Followed, room: int) -> int:
         """Copy what is not saved of *followed*, and close it where nothing more is to come; return what was copied."""
