@@ -6,7 +6,6 @@ import importlib
 import os
 import shutil
 import sys
-import textwrap
 from typing import Final
 
 import click
@@ -14,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from shipper import __version__
 from shipper.cli.completion import matching
-from shipper.config.problems import fitted
+from shipper.config.problems import fitted, wrapped
 from shipper.errors import ConfigError, ShipperError
 
 # Loaded when asked for: `shipper run` should not pay for what `shipper endpoint` needs.
@@ -107,11 +106,6 @@ def problem_lines(error: ConfigError, columns: int) -> list[str]:
     """Return what a terminal of so many *columns* is shown: each problem, its line of the file and a mark under it."""
     lines = list[str]()
     for problem, excerpt in zip(error.problems, error.excerpts, strict=True):
-        lines += _wrapped(problem, columns).splitlines()
+        lines += wrapped(problem, columns).splitlines()
         lines += fitted(excerpt, columns).splitlines() if excerpt else []
     return lines
-
-
-def _wrapped(text: str, columns: int) -> str:
-    """Return *text* broken at spaces; a word that is longer than a line (a path, a pattern) stays whole."""
-    return textwrap.fill(text, max(columns, 20), break_long_words=False, break_on_hyphens=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ from shipper.cli.init_look import Places, look_around
 from shipper.cli.init_propose import Proposal, document, propose, write_checked
 from shipper.config import Endpoint
 from shipper.config.endpoint_url import request_url
+from shipper.config.problems import wrapped
 from shipper.core.diagnosis import Finding
 from shipper.errors import UsageError
 from shipper.pipeline.guard import MatchGuard
@@ -50,7 +53,7 @@ def _init(*, yes: bool, output: Path, folders: tuple[Path, ...], url: str | None
     finally:
         guard.close()
     for note in sights.notes:
-        click.echo(f"note: {note}", err=True)
+        _say(f"note: {note}")
     for path, mend in sorted(sights.unreadable.items()):
         click.echo(f"note: {path} may not be read; mend it with: {mend}", err=True)
     if not proposals:
@@ -71,6 +74,12 @@ def _init(*, yes: bool, output: Path, folders: tuple[Path, ...], url: str | None
     click.echo(f"{output}: {count} written. Go on with:", err=True)
     click.echo(f"  shipper check -c {output}\n  shipper run -c {output}", err=True)
     return 0
+
+
+def _say(text: str) -> None:
+    """Print *text* to standard error, broken at spaces where that is a terminal."""
+    columns = shutil.get_terminal_size().columns
+    click.echo(wrapped(text, columns) if sys.stderr.isatty() else text, err=True)
 
 
 def _choose(proposals: list[Proposal]) -> list[Proposal]:
@@ -118,7 +127,8 @@ def _endpoint(*, yes: bool, token_file: Path) -> dict[str, str]:
     found = asyncio.run(ask_endpoint(local)).finding
     if yes:
         return _local(found)
-    click.echo(f"\nthe local endpoint: {found.text}", err=True)
+    click.echo(err=True)
+    _say(f"the local endpoint: {found.text}")
     click.echo("where do the events go?", err=True)
     click.echo("  1  to the local endpoint of a OneAgent on this host", err=True)
     click.echo("  2  to shipper itself, which serves that endpoint with a log viewer", err=True)
@@ -135,7 +145,7 @@ def _local(found: Finding) -> dict[str, str]:
     if found.level == "ok":
         return {"url": Endpoint().url}
     if "nothing listens" not in found.text:
-        click.echo(f"note: {found.text}", err=True)
+        _say(f"note: {found.text}")
     return {"embedded": "true"}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import textwrap
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -133,6 +134,11 @@ def fitted(excerpt: str, columns: int) -> str:
     begin = max(0, min(caret - room // 3, len(source) - gutter - room))
     lines = (line[:gutter] + line[gutter + begin : gutter + begin + room] for line in (source, marks))
     return "\n".join(lines)
+
+
+def wrapped(text: str, columns: int) -> str:
+    """Return *text* broken at spaces; a word that is longer than a line (a path, a pattern) stays whole."""
+    return textwrap.fill(text, max(columns, 20), break_long_words=False, break_on_hyphens=False)
 
 
 def raise_any(*files: Problems) -> None:
