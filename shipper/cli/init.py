@@ -72,7 +72,8 @@ def _init(*, yes: bool, output: Path, folders: tuple[Path, ...], url: str | None
     write_checked(output, text)
     count = f"{len(chosen)} source{'' if len(chosen) == 1 else 's'}"
     click.echo(f"{output}: {count} written. Go on with:", err=True)
-    click.echo(f"  shipper check -c {output}\n  shipper run -c {output}", err=True)
+    for command in ("check", "doctor", "run"):
+        click.echo(f"  shipper {command} -c {output}", err=True)
     return 0
 
 
