@@ -27,7 +27,7 @@ from shipper.errors import UsageError
 from shipper.pipeline.backfill.asked import Window
 from shipper.pipeline.backfill.coordinator import Limits, Outcome
 from shipper.pipeline.backfill.keeper import Keeper
-from shipper.pipeline.backfill.preparation import Asked, carry_out, now_ms, prepare
+from shipper.pipeline.backfill.preparation import Asked, carry_out, carry_out_on_dask, now_ms, prepare
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.progress import size
 from shipper.pipeline.totals import table
@@ -127,8 +127,9 @@ async def _run(asked: Asked, engine: str | None, *, quiet: bool) -> Outcome:
                 if job.planned.problem:
                     shown.file_done(job, job.planned.problem)
             if engine is not None:
-                raise UsageError(f"--engine: {engine!r} is not known; write dask://HOST:PORT")
-            outcome = await carry_out(asked, prepared, keeper, guard, shown)
+                outcome = await carry_out_on_dask(asked, prepared, keeper, guard, shown, _scheduler(engine))
+            else:
+                outcome = await carry_out(asked, prepared, keeper, guard, shown)
     finally:
         await keeper.close()
         guard.close()
@@ -164,6 +165,13 @@ def _print_outcome(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:
         click.echo("see the refused events with: shipper dlq list --state-dir STATE_DIR/backfill", err=True)
     if not totals.balanced:
         click.echo("these figures do not balance: please report this", err=True)
+
+
+def _scheduler(engine: str) -> str:
+    address = engine.removeprefix("dask://")
+    if address == engine or not address.rpartition(":")[2].isdigit():
+        raise UsageError(f"--engine: {engine!r} is not known; write dask://HOST:PORT")
+    return address
 
 
 def _seconds(option: str, text: str) -> float:

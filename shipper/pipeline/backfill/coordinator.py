@@ -225,7 +225,8 @@ class Coordinator:
             piece = self._deals.next()
             while self._deals.failed:
                 run = self._deals.failed.pop()
-                self._give_up_file(run, run.error)
+                if run.job.place.shown not in self._errors:
+                    self._give_up_file(run, run.error)
             if piece is None:
                 return
             dealt = self._deals.run_of(piece.number)

@@ -76,7 +76,8 @@ class Deals:
     """Owns the runs; deals one piece after the other.
 
     Attributes:
-        runs: Files that are not finished, in order.
+        all_runs: The files, in order.
+        runs: Those that are not finished.
         failed: Files that could not be cut, until somebody gives them up.
     """
 
@@ -96,7 +97,8 @@ class Deals:
         *cut*: large plain files are cut; *ordered*: order within a file holds.
         """
         self.failed: list[Run] = []
-        self.runs = [Run(job) for job in jobs if job.todo]
+        self.all_runs = [Run(job) for job in jobs if job.todo]
+        self.runs = list(self.all_runs)
         self._window = window
         self._cut = cut
         self._ordered = ordered
@@ -164,17 +166,22 @@ class Deals:
 
     def _all_pieces(self) -> Iterator[Piece]:
         for run in list(self.runs):
-            text: Text | None = None
-            try:
-                if self._cut and run.job.can_be_cut:
-                    text = open_text(run.job.place)
-                yield from self._pieces_of(run, text)
-            except SourceError as error:
-                run.error = str(error)
+            yield from self.pieces_of(run)
+            if run.error:
                 self.failed.append(run)
-            finally:
-                if text is not None:
-                    text.close()
+
+    def pieces_of(self, run: Run) -> Iterator[Piece]:
+        """Deal the pieces of one file; where it cannot be read, its `error` says so."""
+        text: Text | None = None
+        try:
+            if self._cut and run.job.can_be_cut:
+                text = open_text(run.job.place)
+            yield from self._pieces_of(run, text)
+        except SourceError as error:
+            run.error = str(error)
+        finally:
+            if text is not None:
+                text.close()
 
     def _pieces_of(self, run: Run, text: Text | None) -> Iterator[Piece]:
         job = run.job

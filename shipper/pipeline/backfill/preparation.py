@@ -22,6 +22,7 @@ from shipper.core.shipped import Shipped
 from shipper.errors import UsageError
 from shipper.pipeline.backfill.asked import Window
 from shipper.pipeline.backfill.coordinator import Coordinator, Limits, Observer, Outcome
+from shipper.pipeline.backfill.dask_engine import DaskRun
 from shipper.pipeline.backfill.deals import Deals
 from shipper.pipeline.backfill.keeper import Keeper
 from shipper.pipeline.backfill.known import Known
@@ -155,6 +156,15 @@ async def carry_out(asked: Asked, prepared: Prepared, keeper: Keeper, guard: Mat
     deals = await dealt(asked, prepared, keeper, guard, cut=asked.limits.workers > 1)
     setup = setup_of(asked, prepared.readings)
     return await Coordinator(prepared.jobs, deals, keeper, setup, asked.limits, observer).run()
+
+
+async def carry_out_on_dask(
+    asked: Asked, prepared: Prepared, keeper: Keeper, guard: MatchGuard, observer: Observer, address: str
+) -> Outcome:
+    """Send what was planned, by the workers of the Dask cluster whose scheduler is at *address*."""
+    deals = await dealt(asked, prepared, keeper, guard, cut=True)
+    run = DaskRun(deals, keeper, setup_of(asked, prepared.readings), asked.limits, observer, ordered=asked.ordered)
+    return await run.run(address)
 
 
 async def dealt(asked: Asked, prepared: Prepared, keeper: Keeper, guard: MatchGuard, *, cut: bool) -> Deals:
