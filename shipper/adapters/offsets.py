@@ -145,6 +145,8 @@ class OffsetStore:
 
     def decide(self, key: FileKey, what: str, evidence: str, now_ms: int) -> None:
         """Note what was made of a file; durable with the next commit, the last 20 a file are kept."""
+        # It names files, whose names need not be text: SQLite would refuse the whole commit.
+        evidence = evidence.encode("utf-8", "backslashreplace").decode()
         self._pending.append(
             Decision(file_id=key.file_id, generation=key.generation, what=what, evidence=evidence, at_ms=now_ms)
         )

@@ -268,6 +268,14 @@ def test_the_last_twenty_decisions_of_a_file_are_kept(store: OffsetStore) -> Non
     assert [decision.evidence for decision in store.decisions(2)] == ["head of 12 bytes"]
 
 
+def test_a_decision_may_name_a_file_whose_name_is_no_text(store: OffsetStore) -> None:
+    store.decide(FileKey(1, 0), "renamed", "was at /log/caf\udce9.log", NOW_MS)
+
+    store.commit([life()])
+
+    assert [decision.evidence for decision in store.decisions(1)] == ["was at /log/caf\\udce9.log"]
+
+
 def test_decisions_of_forgotten_files_go_after_a_week(store: OffsetStore, tmp_path: Path) -> None:
     store.commit([life(1)])
     store.decide(FileKey(1, 0), "new", "", NOW_MS)

@@ -58,6 +58,16 @@ def small_disk(place: Path, size: str = "4m", options: str = "") -> Iterator[Sma
         subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
+@contextmanager
+def bound(place: Path, again: Path) -> Iterator[None]:
+    """Mount what stands at *place* at *again* too."""
+    subprocess.run(["mount", "--bind", str(place), str(again)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(again)], check=True)
+
+
 class LoopDisk:
     """A mounted ext4 whose blocks are a file."""
 
