@@ -143,10 +143,11 @@ class Census:
             return None
         scan, answers = looking.result()
         decisions = decide(known, scan.seen, answers, self._waited)
-        self._settling = SCANS_TO_SETTLE if scan.unsettled else max(self._settling - 1, 0)
+        hopeful = any(question.packed and found is None for question, found in answers.items())
+        self._settling = SCANS_TO_SETTLE if scan.unsettled or hopeful else max(self._settling - 1, 0)
         await self._carry_out(decisions, now_ms)
         await self._spilling.look(scan.seen)
-        self._partings.close_finished(scan.seen, now_ms)
+        self._partings.close_finished(scan.seen, now_ms, hopeful=hopeful)
         tailer.suspects.clear()
         tailer.scanned(scan.seen)
         self._say_skipped(scan, decisions)

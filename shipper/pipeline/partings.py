@@ -22,6 +22,7 @@ from shipper.pipeline.tailer import Tailer
 QUIET_SCANS_BEFORE_CLOSE: Final = 3
 ORPHAN_MS: Final = 3_600_000
 SCANS_BEFORE_LOST: Final = 2
+SCANS_OF_HOPE: Final = 60  # while a compressed file is not whole that may be the copy
 REMEMBERED_IN_A_LINEAGE: Final = 3
 REMEMBERED: Final = 20_000
 
@@ -58,11 +59,11 @@ class Partings:
 
     def found(self, followed: Followed) -> None:
         """Take back that the rest of *followed* was lost: a copy of it has turned up."""
-        if self._orphaned.pop(followed.key, 0) >= SCANS_BEFORE_LOST:
-            self._count_lost(followed, -max(followed.size - followed.read_offset, 0))
+        self._orphaned.pop(followed.key, None)
+        self._count_lost(followed, -followed.counters["lost_bytes"])
 
-    def close_finished(self, seen: list[Seen], now_ms: int) -> None:
-        """Let go of what is finished; *seen* is what the last scan met."""
+    def close_finished(self, seen: list[Seen], now_ms: int, *, hopeful: bool) -> None:
+        """Let go of what is finished; *seen* was met by the last scan, which is *hopeful* if it could not read all."""
         there = {(file.device, file.inode) for file in seen}
         let_go = False
         for followed in list(self._tailer.followed.values()):
@@ -71,7 +72,7 @@ class Partings:
             if followed.live or followed.state is LifeState.DONE:
                 continue
             if followed.state is LifeState.ORPHAN:
-                let_go |= self._forget_orphan(followed, now_ms)
+                let_go |= self._forget_orphan(followed, now_ms, hopeful=hopeful)
             elif not followed.finished:
                 self._quiet[followed.key] = 0
             else:
@@ -83,10 +84,11 @@ class Partings:
         if let_go:
             self._forget_surplus()
 
-    def _forget_orphan(self, followed: Followed, now_ms: int) -> bool:
-        scans = self._orphaned[followed.key] = self._orphaned.get(followed.key, SCANS_BEFORE_LOST) + 1
+    def _forget_orphan(self, followed: Followed, now_ms: int, *, hopeful: bool) -> bool:
+        scans = self._orphaned[followed.key] = self._orphaned.get(followed.key, 0) + 1
         unread = followed.size - followed.read_offset
-        if scans == SCANS_BEFORE_LOST and unread > 0:
+        patience = SCANS_OF_HOPE if hopeful else SCANS_BEFORE_LOST
+        if scans >= patience and unread > 0 and not followed.counters["lost_bytes"]:
             self._count_lost(followed, unread)
             self._journal.say(
                 "bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,

@@ -144,7 +144,7 @@ def test_the_first_source_owns_a_file_and_overlaps_are_named(tmp_path: Path) -> 
 
 
 def test_what_the_first_source_does_not_read_the_second_may(tmp_path: Path) -> None:
-    write(tmp_path / "a.log", gzip.compress(TEXT))
+    write(tmp_path / "a.log", gzip.compress(TEXT, mtime=0))
 
     found = scan(f"{tmp_path}/*.log", Wanted((f"{tmp_path}/*.log",), binary=True))
 
@@ -178,7 +178,7 @@ def test_what_is_no_regular_file_is_never_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.log", gzip.compress(TEXT), "compressed (gzip)"),
+        ("a.log", gzip.compress(TEXT, mtime=0), "compressed (gzip)"),
         ("a.log", bz2.compress(TEXT), "compressed (bzip2)"),
         ("a.log", lzma.compress(TEXT), "compressed (xz)"),
         ("a.log", b"\x28\xb5\x2f\xfd" + TEXT, "compressed (zstd)"),
@@ -232,7 +232,7 @@ def test_text_is_read_whatever_its_encoding(tmp_path: Path, data: bytes) -> None
 
 def test_a_source_of_wide_characters_reads_them_without_a_mark(tmp_path: Path) -> None:
     write(tmp_path / "a.log", "line one\n".encode("utf-16-le"))
-    write(tmp_path / "b.log", gzip.compress(TEXT))
+    write(tmp_path / "b.log", gzip.compress(TEXT, mtime=0))
 
     found = scan(Wanted((f"{tmp_path}/*.log",), wide=True))
 
@@ -241,7 +241,7 @@ def test_a_source_of_wide_characters_reads_them_without_a_mark(tmp_path: Path) -
 
 
 def test_content_is_looked_at_again_when_the_file_has_changed(tmp_path: Path) -> None:
-    log = write(tmp_path / "a.log", gzip.compress(TEXT))
+    log = write(tmp_path / "a.log", gzip.compress(TEXT, mtime=0))
     discovery = Discovery([Wanted((f"{tmp_path}/*.log",))])
     assert discovery.scan().seen == []
 
@@ -336,8 +336,8 @@ def test_what_may_not_be_read_is_named_and_read_once_it_may() -> None:
 def test_rotated_names_beside_a_followed_file_are_seen_too(tmp_path: Path) -> None:
     log = write(tmp_path / "app.log")
     write(tmp_path / "app.log.1")
-    write(tmp_path / "app.log.2", gzip.compress(TEXT))
-    write(tmp_path / "app.log.3.gz", gzip.compress(TEXT))
+    write(tmp_path / "app.log.2", gzip.compress(TEXT, mtime=0))
+    write(tmp_path / "app.log.3.gz", gzip.compress(TEXT, mtime=0))
     write(tmp_path / "web.log.1")
     os.mkfifo(tmp_path / "app.log.4")
 
@@ -370,3 +370,63 @@ def test_a_directory_of_many_followed_files_is_gone_through_once(tmp_path: Path)
 
     assert len(found.seen) == 2000
     assert os.times().user - started < 1.0
+
+
+# -- when a followed file is missing -------------------------------------------------------------------
+
+
+def place(log: Path, **changes: object) -> dict[tuple[int, int], Place]:
+    status = log.stat()
+    return {(status.st_dev, status.st_ino): Place(str(log), **changes)}  # type: ignore[arg-type]  # as a test has it
+
+
+def test_compressed_and_moved_files_are_looked_for_only_while_a_followed_one_is_missing(tmp_path: Path) -> None:
+    log = write(tmp_path / "app.log")
+    write(tmp_path / "app.log.1.gz", gzip.compress(TEXT, mtime=0))
+    write(tmp_path / "old/app.log.2")
+    write(tmp_path / "far/deep/app.log-20261126.xz", lzma.compress(TEXT))
+    write(tmp_path / "far/deep/web.log.1")
+    discovery = Discovery([Wanted((f"{tmp_path}/*.log",), rotated_to=(f"{tmp_path}/far/*",))])
+
+    settled = discovery.scan([str(log)], place(log))
+    truncated = discovery.scan([str(log)], place(log, offset=10_000))
+    asked = discovery.scan([str(log)], place(log), wide=True)
+
+    assert (names(settled, tmp_path), settled.unsettled) == (["app.log"], False)
+    assert truncated.unsettled
+    for found in (truncated, asked):
+        assert [(str(Path(seen.path).relative_to(tmp_path)), seen.source, seen.packed) for seen in found.seen] == [
+            ("app.log", 0, ""),
+            ("app.log.1.gz", None, "gzip"),
+            ("far/deep/app.log-20261126.xz", None, "xz"),
+            ("old/app.log.2", None, ""),
+        ]
+
+
+def test_a_matched_compressed_file_is_seen_as_one_and_still_named_as_skipped(tmp_path: Path) -> None:
+    log = write(tmp_path / "app.log")
+    write(tmp_path / "app.1.log", bz2.compress(TEXT))
+
+    found = Discovery([Wanted((f"{tmp_path}/*.log",))]).scan([str(log)], place(log), wide=True)
+
+    assert [(Path(seen.path).name, seen.packed) for seen in found.seen] == [("app.log", ""), ("app.1.log", "bzip2")]
+    assert skipped(found) == {"app.1.log": "compressed (bzip2)"}
+
+
+def test_a_followed_inode_that_a_compressed_file_has_got_is_not_taken_for_text(tmp_path: Path) -> None:
+    packed = write(tmp_path / "app.log.1.gz", gzip.compress(TEXT, mtime=0))
+    status = packed.stat()
+    known = {(status.st_dev, status.st_ino): Place(str(tmp_path / "app.log"))}
+
+    found = Discovery([Wanted((f"{tmp_path}/*.log",))]).scan([str(tmp_path / "app.log")], known)
+
+    assert [seen.packed for seen in found.seen] == ["gzip"]
+
+
+def test_our_own_directory_is_not_looked_through_for_rotated_files(tmp_path: Path) -> None:
+    log = write(tmp_path / "app.log")
+    write(tmp_path / "state/app.log.1")
+
+    discovery = Discovery([Wanted((f"{tmp_path}/*.log",))], own=[str(tmp_path / "state")])
+
+    assert names(discovery.scan([str(log)], {}, wide=True), tmp_path) == ["app.log"]
