@@ -128,6 +128,8 @@ def _fail_tasks() -> None:
             try:
                 while not present(f"fail_{name}"):
                     await asyncio.wait({task}, timeout=0.02)
+                    if task.done():
+                        return task.result()
                 raise ZeroDivisionError(f"injected into {name}")
             finally:
                 task.cancel()
