@@ -118,7 +118,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         memory_bytes: Bytes read and not yet acknowledged, over all files.
-        spill_bytes: Room for bytes of files that are about to vanish; not used yet.
+        spill_bytes: Room for unread bytes of deleted files, compressed; when it is full the oldest go. 0 for none.
         open_files: Files held open at a time.
         scan_seconds: Time between reconciliation scans.
         ledger_seconds: How long the ledger keeps single spans of a file, and the account of one that is gone.
