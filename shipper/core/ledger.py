@@ -22,7 +22,8 @@ import msgspec
 from shipper.core.rule import Rule
 
 YOUNG_MS: Final = 10_000  # a span goes on growing for so long: a row every ten seconds for a file that trickles
-LARGEST_BYTES: Final = 64 << 20
+FINE_BYTES: Final = 4 << 20  # a few batches: so exactly a line can be told in which one it was
+LARGEST_BYTES: Final = 64 << 20  # of older rows
 MOST_CUTS: Final = 100
 MOST_CUTS_LATER: Final = 1000
 FINE_MS: Final = 3_600_000  # younger spans are kept as they were made
@@ -94,7 +95,7 @@ def without_delivery(start: int, end: int, why: str, now_ms: int) -> Entry:
     return Entry(start, end, read_ms=now_ms, acked_ms=now_ms, dropped=why)
 
 
-def joined(first: Entry, second: Entry, *, cuts: int = MOST_CUTS, largest: int = LARGEST_BYTES) -> Entry | None:
+def joined(first: Entry, second: Entry, *, cuts: int = MOST_CUTS, largest: int = FINE_BYTES) -> Entry | None:
     """Return one entry for two that follow on one another with the same outcome; None where they do not."""
     if not is_same_outcome(first, second) or second.end - first.start > largest:
         return None
@@ -178,7 +179,7 @@ def thinned(entries: Sequence[Entry], now_ms: int, kept_ms: int) -> list[Entry]:
         last = done[-1] if len(done) > folded else None
         both = None
         if last is not None and entry.acked_ms < now_ms - FINE_MS and entry.acked_ms - last.read_ms < COARSE_MS:
-            both = joined(last, entry, cuts=MOST_CUTS_LATER)
+            both = joined(last, entry, cuts=MOST_CUTS_LATER, largest=LARGEST_BYTES)
         if both is None:
             done.append(entry)
         else:
