@@ -156,7 +156,7 @@ def compact(entries: Sequence[Entry]) -> list[Entry]:
 
 def goes_on(last: Entry, entry: Entry) -> Entry | None:
     """Return *last*, which is saved already, with *entry* behind it; None where that becomes a row of its own."""
-    return joined(last, entry) if entry.acked_ms - last.read_ms < YOUNG_MS else None
+    return joined(last, entry) if 0 <= entry.acked_ms - last.read_ms < YOUNG_MS else None
 
 
 def thinned(entries: Sequence[Entry], now_ms: int, kept_ms: int) -> list[Entry]:

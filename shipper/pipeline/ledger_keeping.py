@@ -20,6 +20,7 @@ ROWS_AT_ONCE: Final = 2_000
 MOST_ROWS: Final = 1_000_000  # some 75 MB; beyond, rows are joined whatever their age
 MOST_ACCOUNTS: Final = 100_000
 FEWEST_ROWS: Final = 4
+GROWING_MS: Final = 60_000  # what is younger may still be written to
 
 
 class LedgerKeeper:
@@ -52,7 +53,7 @@ class LedgerKeeper:
         rows = sum(one.rows for one in await self._offsets.run(OffsetStore.holdings))
         if rows > MOST_ROWS:
             held.sort(key=lambda one: one.rows, reverse=True)
-            await self._thin([(one.key, one.rows) for one in held], now_ms, 0)
+            await self._thin([(one.key, one.rows) for one in held], now_ms, GROWING_MS)
             self._journal.say("ledger_folded", rows=rows, most=MOST_ROWS, hint="figures are kept, single spans are not")
 
     async def _thin(self, files: Sequence[tuple[FileKey, int]], now_ms: int, kept_ms: int) -> None:

@@ -100,7 +100,7 @@ def test_a_ledger_that_is_too_large_is_folded_whatever_its_age(tmp_path: Path, m
     monkeypatch.setattr(module, "ROWS_AT_ONCE", ROWS // 2)
 
     async def story(scene: Scene) -> None:
-        scene.now_ms += 1000
+        scene.now_ms += 120_000
 
         await scene.keeper.tend()
 
