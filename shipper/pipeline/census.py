@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from shipper.adapters.discovery import Discovery, Scan
 from shipper.adapters.discovery_siblings import Place
 from shipper.adapters.offsets import Life, LifeState
@@ -151,7 +153,7 @@ class Census:
         tailer.suspects.clear()
         tailer.scanned(scan.seen)
         self._say_skipped(scan, decisions)
-        self.last = scan
+        self.last = msgspec.structs.replace(scan, seen=[])  # there may be very many, and nobody asks again
         self.scans += 1
         self._births.scanned()
         return scan

@@ -302,7 +302,8 @@ class Followed:
         if chunk.start > self.chunk_end:  # the framer has stepped over these
             accounts = (without_delivery(self.chunk_end, chunk.start, HOLE, self.mtime_ms),)
         known = self.chunk_tail if chunk.start == self.chunk_end else b""
-        self.chunk_tail = (known + chunk.data[-GUARD_BYTES:])[-GUARD_BYTES:]
+        chunk_tail = (known + chunk.data[-GUARD_BYTES:])[-GUARD_BYTES:]
+        self.chunk_tail = self.tail if chunk_tail == self.tail else chunk_tail  # one object: there are many files
         self.chunk_end = chunk.end
         seed, self._digest = self._digest, digest_of(chunk.data, self._digest)
         cuts = [chunk.end] if chunk.end == self._forced_end else []
