@@ -92,6 +92,7 @@ class Discovery:
             for source in wanted
         ]
         self.at = ""
+        self.steps = 0
         self._own = tuple(os.path.realpath(path) for path in own)
         self._look = Look()
         self._siblings = Siblings(self._look, [path for source in wanted for path in source.rotated_to], self._own)
@@ -120,6 +121,7 @@ class Discovery:
         for index, (patterns, excludes, source) in enumerate(self._sources):
             for pattern in patterns:
                 for path, entry_stat in self._walk(pattern, found):
+                    self.steps += 1
                     key = (entry_stat.st_dev, entry_stat.st_ino)
                     if excludes.match(path) or _is_met(path, key, index, met, found):
                         continue
