@@ -36,6 +36,7 @@ SCANS_TO_SETTLE: Final = 20  # for so long after a rotation compressed files and
 
 SCAN_PATIENCE_SECONDS: Final = 10.0  # for a look at all directories; twice as long after one that took longer
 LONGEST_PATIENCE_SECONDS: Final = 300.0
+LONGEST_LOOK: Final = 600.0  # seconds, of a look that gets on
 
 
 class Census:
@@ -71,6 +72,7 @@ class Census:
         self._hung: asyncio.Future[tuple[Scan, dict[Question, Answer | None]]] | None = None
         self._looking_since = 0.0
         self._patience_seconds = SCAN_PATIENCE_SECONDS
+        self._answered_questions = 0
         self.last = Scan()
         self.scans = 0
 
@@ -137,8 +139,11 @@ class Census:
         now_ms = self._now_ms()
         self._looking_since = time.monotonic()
         looking = asyncio.ensure_future(asyncio.to_thread(self._look, known, now_ms))
-        done, _ = await asyncio.wait({looking}, timeout=self._patience_seconds)
-        if not done:
+        before = -1
+        while not looking.done() and before != self._steps and time.monotonic() - self._looking_since < LONGEST_LOOK:
+            before = self._steps  # while it gets on it does not hang: there may be very many files
+            await asyncio.wait({looking}, timeout=self._patience_seconds)
+        if not looking.done():
             self._hung = looking
             self._patience_seconds = min(self._patience_seconds * 2, LONGEST_PATIENCE_SECONDS)
             looking.add_done_callback(self._answered)
@@ -172,7 +177,17 @@ class Census:
         paths = {k.path for k in known if not k.done}
         wide = self._settling > 0 or any(k.suspect and k.offset for k in known)
         scan = self._discovery.scan(paths, places, now_ns=now_ms * 1_000_000, wide=wide)
-        return scan, self._answers.to(questions(known, scan.seen), scan.seen)
+        asked = questions(known, scan.seen)
+        return scan, self._answers.to(map(self._step, asked), scan.seen)
+
+    def _step(self, question: Question) -> Question:
+        self._answered_questions += 1
+        return question
+
+    @property
+    def _steps(self) -> int:
+        """Files that looks have come to so far."""
+        return self._discovery.steps + self._answered_questions
 
     def _say_skipped(self, scan: Scan, decisions: Sequence[Decision]) -> None:
         for decision in decisions:
