@@ -83,6 +83,7 @@ class Discovery:
 
     Attributes:
         at: The directory that is looked at, or was last: where a scan hangs.
+        steps: Files that scans have come to so far.
     """
 
     def __init__(self, wanted: Sequence[Wanted], own: Collection[str] = ()) -> None:
