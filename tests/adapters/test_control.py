@@ -210,15 +210,17 @@ def test_a_stream_arrives_whole_and_in_order(tmp_path: Path) -> None:
     assert streaming(tmp_path, {"five": five}, client) == [{"number": n, "of": "grüße"} for n in range(5)]
 
 
-def test_a_stream_ends_in_the_agent_when_the_client_leaves(tmp_path: Path) -> None:
+@pytest.mark.parametrize("silent", [False, True], ids=["talking", "silent"])
+def test_a_stream_ends_in_the_agent_when_the_client_leaves(silent: bool, tmp_path: Path) -> None:
     async def scenario() -> list[bytes]:
         ended = asyncio.Event()
 
         async def endless(_: dict[str, object]) -> AsyncGenerator[bytes, None]:
             try:
-                while True:
+                for _number in range(3 if silent else 1 << 30):
                     yield b"1"
                     await asyncio.sleep(0)
+                await asyncio.Event().wait()
             finally:
                 ended.set()
 
