@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipper.adapters.offsets import Life, OffsetStore
@@ -162,9 +162,16 @@ actions = st.one_of(
 )
 
 
+QUIET_IN_A_RECORD: list[tuple[object, ...]] = [
+    ("write", LINES[:1]), ("read",), ("close",), ("settle", 0, "acked"),
+    ("write", LINES[2:3]), ("read",), ("close",), ("settle", 0, "acked"), ("save",),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @settings(max_examples=40)
 @given(steps=st.lists(actions, max_size=40))
+@example(steps=QUIET_IN_A_RECORD)
 def test_the_ledger_balances_at_every_commit(rule: Rule, steps: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         file = File(Path(name), rule)

@@ -291,6 +291,21 @@ def test_a_partial_success_is_never_sent_again_and_counted_once() -> None:
     assert scene.said == ["delivery_partial"]
 
 
+def test_what_is_refused_without_a_name_is_charged_to_no_file_beyond_what_it_has() -> None:
+    async def story() -> Scene:
+        scene = Scene(lambda _events: partial("3 events were not ingested"), limits=LARGE)
+        scene.offer("one", lineage=1)
+        scene.offer("two", "three", "four", lineage=2)
+        await scene.sender.drain(None)
+        await scene.close()
+        return scene
+
+    scene = play(story)
+
+    assert [settlement.refused_unnamed for _, settlement in scene.settled] == [1, 2]
+    assert [settlement.unnamed_in_batch for _, settlement in scene.settled] == [3, 0]
+
+
 def test_an_endpoint_that_names_the_refused_events_gives_letters_with_their_spans() -> None:
     async def story() -> Scene:
         scene = Scene(lambda _events: partial("2 events were not ingested", rejected=[1, 2]), limits=LARGE)
