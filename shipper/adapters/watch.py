@@ -109,11 +109,13 @@ class Watcher:
         self._add(str(self._canary.parent))
 
     def stop(self) -> None:
-        """End the observer's threads."""
+        """End the observer's threads; what of them does not end in time is left behind."""
         observer, self._observer = self._observer, None
         if observer is not None:
-            observer.stop()
-            observer.join(STOP_SECONDS)
+            # watchdog waits without end for a thread that has died in the middle of something.
+            stopping = threading.Thread(target=_stop, args=(observer,), daemon=True)
+            stopping.start()
+            stopping.join(STOP_SECONDS)
 
     def cover(self, directories: set[str]) -> set[str]:
         """Watch exactly *directories*; return those that are newly watched and must be listed once more."""
@@ -212,6 +214,11 @@ class Watcher:
                 self._observer.unschedule(watch)
             except (KeyError, OSError):  # the directory is gone, and its watch with it
                 return
+
+
+def _stop(observer: BaseObserver) -> None:
+    observer.stop()
+    observer.join()
 
 
 def _identity(path: str) -> _Identity | None:
