@@ -60,7 +60,7 @@ def make_stage(instant: int) -> None:
 
 
 def _generated(pythons: Mapping[str, Sequence[str]], taken: Sequence[Path], instant: int) -> None:
-    """Stage man pages, completions, list of parts and licences."""
+    """Stage man pages, completions, list of parts and licences; keep what the scripts must know."""
     python, interpreter = next(iter(pythons.items()))
     printed = stage.run_staged(python, interpreter, str(ROOT / "packaging/steps/manuals.py"), str(instant))
     for name, text in json.loads(printed).items():
@@ -70,6 +70,8 @@ def _generated(pythons: Mapping[str, Sequence[str]], taken: Sequence[Path], inst
             path = STAGE / f"usr/share/man/man{name[-1]}/{name}.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    asked = "from shipper.adapters.offsets_schema import MIGRATIONS; print(len(MIGRATIONS))"
+    stage.write(BUILD / "schema", stage.run_staged(python, interpreter, "-c", asked))
     parts = papers.parts_of(taken)
     listed = papers.cyclonedx(parts, instant)
     stage.write(BUILD / "shipper.cdx.json", listed)
@@ -146,11 +148,10 @@ def written_out(description: str) -> str:
 
 def _stamp_scripts() -> None:
     """Write the scripts with the schema of the offset store that this version knows: an older one refuses in time."""
-    schema = (ROOT / "shipper/adapters/offsets_schema.py").read_text(encoding="utf-8")
-    known = schema[: schema.index("MIGRATIONS: Final")].count("\n_VERSION_")
+    known = (BUILD / "schema").read_text(encoding="utf-8").strip()
     users = (ROOT / "packaging/files/systemd/sysusers.conf").read_text(encoding="utf-8")
     for path in sorted((ROOT / "packaging/scripts").iterdir()):
-        text = path.read_text(encoding="utf-8").replace("@SCHEMA@", str(known)).replace("@SYSUSERS@", users.strip())
+        text = path.read_text(encoding="utf-8").replace("@SCHEMA@", known).replace("@SYSUSERS@", users.strip())
         stage.write(BUILD / "scripts" / path.name, text)
 
 

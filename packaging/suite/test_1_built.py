@@ -34,7 +34,9 @@ def test_another_checkout_in_another_folder_gives_the_same_bytes(deb: Path, rpm:
     for kept in ("wheels", "interpreters"):
         if (ROOT / "build" / kept).is_dir():
             subprocess.run(["cp", "-a", str(ROOT / "build" / kept), f"{tmp_path}/again/build/{kept}"], check=True)
-    epoch = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    epoch = subprocess.run(
+        ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
     subprocess.run(
         [str(TOOLS), "packaging/steps/build.py"], cwd=tmp_path / "again", check=True, capture_output=True,

@@ -24,9 +24,19 @@ def test_apt_installs_the_deb_in_a_fresh_debian_with_that_debians_python(deb: Pa
     assert in_chroot(root, "stat -c '%U:%G %a' /etc/shipper/agent.yaml").stdout.strip() == "root:shipper 640"
     assert in_chroot(root, "stat -c '%U:%G %a' /var/lib/shipper").stdout.strip() == "shipper:shipper 700"
     assert in_chroot(root, "id -nG shipper").stdout.split() == ["shipper", "adm", "systemd-journal"]
-    assert in_chroot(root, "cd / && shipper check --offline", check=False).stdout.strip().endswith(("0", "warnings: 3", "warnings: 4"))
+    assert (
+        in_chroot(root, "cd / && shipper check --offline", check=False)
+        .stdout.strip()
+        .endswith(("0", "warnings: 3", "warnings: 4"))
+    )
     in_chroot(root, "apt-get purge -y shipper")
-    assert in_chroot(root, "find / -xdev -path '*shipper*' -not -path '/proc/*' -not -path '/var/lib/dpkg/*' -not -path '/root/*' -not -path '/var/log/*' -not -path '/var/cache/*'").stdout == ""
+    assert (
+        in_chroot(
+            root,
+            "find / -xdev -path '*shipper*' -not -path '/proc/*' -not -path '/var/lib/dpkg/*' -not -path '/root/*' -not -path '/var/log/*' -not -path '/var/cache/*'",
+        ).stdout
+        == ""
+    )
 
 
 @pytest.mark.parametrize("python", ["python3.12", "python3.11", "python313", "python3.9"])
@@ -54,7 +64,9 @@ def test_dnf_installs_the_rpm_where_a_python_that_fits_is_to_be_had(rpm: Path, p
         return
     assert done.returncode == 0, done.stdout + done.stderr
     assert (root / "etc/shipper/agent.yaml").stat().st_mode & 0o777 == 0o640
-    verified = subprocess.run(["rpm", f"--root={root}", "-V", "--nouser", "--nogroup", "shipper"], capture_output=True, text=True, check=False)
+    verified = subprocess.run(
+        ["rpm", f"--root={root}", "-V", "--nouser", "--nogroup", "shipper"], capture_output=True, text=True, check=False
+    )
     assert verified.stdout == ""
     assert (root / "usr/lib/shipper/common/shipper/cli/__init__.py").exists()
 
@@ -69,4 +81,9 @@ def _basis(repository: Path, python: str) -> None:
     path.write_text(json.dumps(description), encoding="utf-8")
     nfpm = ROOT / "build/tools/bin/nfpm"
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1"}
-    subprocess.run([str(nfpm), "package", "-f", str(path), "-p", "rpm", "-t", str(repository)], check=True, capture_output=True, env=environment)
+    subprocess.run(
+        [str(nfpm), "package", "-f", str(path), "-p", "rpm", "-t", str(repository)],
+        check=True,
+        capture_output=True,
+        env=environment,
+    )

@@ -16,7 +16,9 @@ LOG = "/var/log/shop/shop.log"
 
 
 @pytest.fixture(scope="module")
-def host(boot: Callable[..., Machine], rpm: Path, rpm_before: Path, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+def host(
+    boot: Callable[..., Machine], rpm: Path, rpm_before: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Machine:
     machine = boot("rpm", "rpm")
     for package in (rpm, rpm_before):
         shutil.copy(package, machine.root / "root")
@@ -30,7 +32,12 @@ def host(boot: Callable[..., Machine], rpm: Path, rpm_before: Path, tmp_path_fac
     nfpm = str(ROOT / "build/tools/bin/nfpm")
     made = machine.root / "root/basis.rpm"
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "1"}
-    subprocess.run([nfpm, "package", "-f", str(description), "-p", "rpm", "-t", str(made)], check=True, capture_output=True, env=environment)
+    subprocess.run(
+        [nfpm, "package", "-f", str(description), "-p", "rpm", "-t", str(made)],
+        check=True,
+        capture_output=True,
+        env=environment,
+    )
     machine.run("rpm -i /root/basis.rpm")
     # As Red Hat's family has it: what is not named is not enabled.
     machine.write("/usr/lib/systemd/system-preset/00-test.preset", "disable *\n")

@@ -48,11 +48,12 @@ def shipper(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "shipper", *map(str, arguments)]
 
 
-@pytest.mark.parametrize(
-    "arguments", [("run", "--once", "--give-up-after", "100ms"), ("state", "list"), ("dlq", "list")]
-)
+ONCE = ("run", "--once", "--give-up-after", "100ms")
+
+
+@pytest.mark.parametrize("arguments", [ONCE, ("state", "list"), ("dlq", "list"), ("verify",), ("backfill", "--plan")])
 def test_a_commands_files_are_the_services(config: Path, state_dir: Path, arguments: tuple[str, ...]) -> None:
-    subprocess.run(shipper("run", "--once", "--give-up-after", "100ms", "-c", config), capture_output=True, check=False)
+    subprocess.run(shipper(*ONCE, "-c", config), capture_output=True, check=False)
 
     subprocess.run(shipper(*arguments, "-c", config), capture_output=True, check=False)
 
