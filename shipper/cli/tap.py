@@ -63,7 +63,8 @@ def tap(
 ) -> int:
     """Show events as they leave: masked, exactly the JSON that the endpoint has answered for.
 
-    --json prints one event a line and nothing else. What is not shown is counted on standard error.
+    --json prints one event a line and nothing else. What is not shown is counted on standard error. Exit 1: the agent
+    has stopped before --limit was reached.
     """
     place = place_of(config_path, state_dir)
     wanted: dict[str, object] = {
@@ -71,12 +72,14 @@ def tap(
     }  # fmt: skip
     lines = follow(place.state_dir, "tap", wanted, SILENCE_SECONDS)
     try:
-        _show(lines, Shown(sys.stdout, as_json=as_json, sourced=source is None), limit)
+        if _show(lines, Shown(sys.stdout, as_json=as_json, sourced=source is None), limit):
+            return 0
     except KeyboardInterrupt:
         return 0
     finally:
         lines.close()
-    return 0
+    _say("the agent has stopped")
+    return 1
 
 
 def severities(text: str | None) -> list[str]:
@@ -131,7 +134,8 @@ def _word(value: object) -> str:
     return text if text and not set(text) & set(" \"'=") else json.dumps(text, ensure_ascii=False)
 
 
-def _show(lines: Iterator[bytes], shown: Shown, limit: int | None) -> None:
+def _show(lines: Iterator[bytes], shown: Shown, limit: int | None) -> bool:
+    """Print until *limit* is reached; return False where the agent has ended before."""
     count, ails = 0, ""
     for line in lines:
         tapped = msgspec.json.decode(line, type=Tapped)
@@ -139,12 +143,13 @@ def _show(lines: Iterator[bytes], shown: Shown, limit: int | None) -> None:
             shown.event(event)
             count += 1
             if count == limit:
-                return
+                return True
         if tapped.not_shown or tapped.not_looked_at:
             _say(_left_out(tapped))
         if tapped.endpoint not in ("answering", "unknown", ails):
             _say(f"nothing leaves: the endpoint is {tapped.endpoint}; see 'shipper status'")
         ails = tapped.endpoint
+    return False
 
 
 def _left_out(tapped: Tapped) -> str:

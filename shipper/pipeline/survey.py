@@ -89,7 +89,7 @@ class Survey:
         for source in {*self.sources(), *self._unreadable}:
             said = problems.get(source, [])
             if said:
-                text = f"{len(said)} files of {source} cannot be read: {said[-1]}"
+                text = f"{source}: {len(said)} {'file' if len(said) == 1 else 'files'} cannot be read: {said[-1]}"
                 health.raise_("files_unreadable", text, colour=Colour.YELLOW, source=source)
             elif source in self._unreadable:
                 health.clear("files_unreadable", source=source)

@@ -99,6 +99,22 @@ def test_while_nothing_leaves_the_tap_says_why(tmp_path: Path) -> None:
     play(Scene(tmp_path), story)
 
 
+def test_a_tap_ends_with_the_agent_and_says_so(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        agent = await scene.start()
+        running = asyncio.create_task(asyncio.to_thread(run, scene.folder / "agent.yaml"))
+        tapping = agent.parts.sender.tapping
+        assert tapping is not None
+        while not tapping.active:
+            await asyncio.sleep(0.005)
+        await scene.stop()
+        result = await asyncio.wait_for(running, 20)
+
+        assert (result.return_value, result.stderr) == (1, "the agent has stopped\n")
+
+    play(Scene(tmp_path), story)
+
+
 def test_without_an_agent_there_is_nothing_to_tap(tmp_path: Path) -> None:
     result = CliRunner().invoke(tap, ["--state-dir", str(tmp_path)], standalone_mode=False)
 

@@ -190,7 +190,7 @@ def test_files_that_cannot_be_read_and_losses_to_come_make_the_agent_yellow_unti
 
         assert while_it_lasts.colour is Colour.YELLOW
         assert {(reason.code, reason.source, reason.text) for reason in while_it_lasts.reasons} == {
-            ("files_unreadable", "app", "1 files of app cannot be read: app.log: permission denied"),
+            ("files_unreadable", "app", "app: 1 file cannot be read: app.log: permission denied"),
             ("loss_forecast", None, "app.log.1 is deleted in about 1 min"),
         }
         assert agent.parts.health.view().colour is Colour.GREEN
