@@ -73,17 +73,17 @@ def _check_name(name: str, config: Config | None, snapshot: Snapshot) -> None:
 
 def _show(found: list[Verified], out: Console) -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("id", "source", "file", "result"):
-        table.add_column(column, overflow="fold")
-    for column in ("bytes", "compared", "records", "acked", "other", "spans"):
-        table.add_column(column, justify="right")
+    for column in ("id", "result", "source"):
+        table.add_column(column, no_wrap=column != "source", overflow="fold")
+    for column in ("bytes", "records", "acked", "other"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("file", overflow="fold")
     for one in found:
         read, acked = one.figures["read"], one.figures["acked"]
         other = sum(count for name, count in one.figures.items() if name.startswith(("filtered_", "dead_", "refused")))
         table.add_row(
-            one.id, escape(one.source), escape(printable(one.path)),
-            f"[{_SHOWN[one.verdict]}]{one.verdict}[/]",
-            *(f"{figure:,}" for figure in (one.bytes, one.checked_bytes, read, acked, other, one.spans)),
+            one.id, f"[{_SHOWN[one.verdict]}]{one.verdict}[/]", escape(one.source),
+            *(f"{figure:,}" for figure in (one.bytes, read, acked, other)), escape(printable(one.path)),
         )  # fmt: skip
     if found:
         out.print(fitting(table, out))

@@ -149,10 +149,9 @@ def _show(found: Found, what: str, out: Console, now: int) -> None:
 
 def _title(match: Match) -> Text:
     at = f":{match.line}" if match.line else ""
-    title = Text(str(match.fate), style=_COLOURS[match.fate])
-    return title.append(f"  {printable(match.file)}{at}", style="bold").append(
-        f"  (byte {match.offset:,})", style="dim"
-    )
+    title = Text().append(str(match.fate), style=_COLOURS[match.fate])
+    title.append(f"  {printable(match.file)}{at}", style="bold")
+    return title.append(f"  (byte {match.offset:,})", style="dim")
 
 
 def _story(match: Match, now: int) -> Iterator[str]:
