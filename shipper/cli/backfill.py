@@ -26,6 +26,7 @@ from shipper.config.zones import host_zone
 from shipper.errors import UsageError
 from shipper.pipeline.backfill.asked import Window
 from shipper.pipeline.backfill.coordinator import Limits, Outcome
+from shipper.pipeline.backfill.crew import Hand, start
 from shipper.pipeline.backfill.keeper import Keeper
 from shipper.pipeline.backfill.preparation import Asked, carry_out, carry_out_on_dask, now_ms, prepare
 from shipper.pipeline.guard import MatchGuard
@@ -102,7 +103,7 @@ def backfill(
     if only_plan:
         _show_plan(asked, as_json=as_json)
         return 0
-    outcome = asyncio.run(_run(asked, engine, quiet=quiet))
+    outcome = asyncio.run(_run(asked, _scheduler(engine) if engine is not None else None, quiet=quiet))
     _print_outcome(outcome, as_json=as_json, quiet=quiet)
     return 0 if outcome.delivered else 1
 
@@ -116,21 +117,27 @@ def _show_plan(asked: Asked, *, as_json: bool) -> None:
         guard.close()
 
 
-async def _run(asked: Asked, engine: str | None, *, quiet: bool) -> Outcome:
+async def _run(asked: Asked, scheduler: str | None, *, quiet: bool) -> Outcome:
     letters = asked.config.dead_letters
     guard = MatchGuard()
     keeper, shipped = await Keeper.open(asked.config.state_dir, letters.max_bytes, letters.when_full)
+    hands: list[Hand] = []
     try:
+        if scheduler is None:  # they start up while the files are looked at
+            hands = [await start(stdin=not number) for number in range(asked.limits.workers)]
         prepared = prepare(asked, shipped, guard, now_ms())
         with observer(quiet=quiet) as shown:
             for job in prepared.jobs:
                 if job.planned.problem:
                     shown.file_done(job, job.planned.problem)
-            if engine is not None:
-                outcome = await carry_out_on_dask(asked, prepared, keeper, guard, shown, _scheduler(engine))
+            if scheduler is not None:
+                outcome = await carry_out_on_dask(asked, prepared, keeper, guard, shown, scheduler)
             else:
-                outcome = await carry_out(asked, prepared, keeper, guard, shown)
+                outcome = await carry_out(asked, prepared, keeper, guard, shown, hands)
     finally:
+        for hand in hands:
+            hand.close()
+            await hand.process.wait()
         await keeper.close()
         guard.close()
     problems = {job.place.shown: job.planned.problem for job in prepared.jobs if job.planned.problem}

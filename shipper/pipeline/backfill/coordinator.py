@@ -19,7 +19,7 @@ from typing import Final, Protocol
 import msgspec
 
 from shipper.adapters.texts import STDIN
-from shipper.pipeline.backfill.crew import Hand, WorkersDie, hire
+from shipper.pipeline.backfill.crew import Hand, WorkersDie, start
 from shipper.pipeline.backfill.deals import Deals, Run, weight
 from shipper.pipeline.backfill.keeper import Keeper
 from shipper.pipeline.backfill.protocol import (
@@ -33,6 +33,7 @@ from shipper.pipeline.backfill.protocol import (
     Rate,
     Resume,
     Said,
+    Saved,
     Setup,
     State,
 )
@@ -132,9 +133,18 @@ class Coordinator:
         hands: The worker processes.
     """
 
-    def __init__(self, jobs: Sequence[Job], deals: Deals, keeper: Keeper, setup: Setup, limits: Limits,
-                 observer: Observer) -> None:  # fmt: skip
-        """*jobs* have their rows saved."""
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        deals: Deals,
+        keeper: Keeper,
+        setup: Setup,
+        limits: Limits,
+        observer: Observer,
+        spare: Sequence[Hand] = (),
+    ) -> None:
+        """*jobs* have their rows saved; *spare* are workers that were started early, the first with our stdin."""
+        self._spare = list(spare)
         self._deals = deals
         self._keeper = keeper
         self._setup = setup
@@ -239,7 +249,8 @@ class Coordinator:
             hand.deal(piece, max(size, 1))
 
     async def _hire(self) -> None:
-        hand = await hire(self._setup, stdin=self._reads_stdin and not self.hands)
+        hand = self._spare.pop(0) if self._spare else await start(stdin=self._reads_stdin and not self.hands)
+        hand.tell(self._setup)
         limits, share = self._limits, 1 / self._limits.workers
         hand.tell(Rate(limits.events_per_second * share, limits.bytes_per_second * share))
         self.hands.append(hand)
@@ -277,7 +288,7 @@ class Coordinator:
     def _heard(self, hand: Hand, message: FromWorker) -> None:
         match message:
             case Moved():
-                self._moved(message)
+                self._moved(hand, message)
             case Finished():
                 self._finished(hand, message)
             case State():
@@ -292,7 +303,7 @@ class Coordinator:
                     if not self._paused:
                         self._all_paused.set()
 
-    def _moved(self, moved: Moved) -> None:
+    def _moved(self, hand: Hand, moved: Moved) -> None:
         run = self._deals.run_of(moved.number)
         if run is None:
             return
@@ -300,7 +311,8 @@ class Coordinator:
         run.moved(moved)
         self._done_bytes += run.done_bytes - before
         self._counts.update(moved.counts)
-        self._keeper.moved(run.job.shipped, moved.points, moved.letters)
+        saved = Saved(moved.number, moved.upto)
+        self._keeper.moved(run.job.shipped, moved.points, moved.letters, lambda: hand.tell(saved))
         if moved.counts:
             self._deaths = 0
             self._progressed = time.monotonic()

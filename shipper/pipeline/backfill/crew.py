@@ -14,7 +14,6 @@ from shipper.pipeline.backfill.protocol import (
     LONGEST_LINE_BYTES,
     FromWorker,
     Piece,
-    Setup,
     State,
     Stop,
     ToWorker,
@@ -39,7 +38,7 @@ class Hand:
 
     def __init__(self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader,
                  writer: asyncio.StreamWriter) -> None:  # fmt: skip
-        """Use `hire` instead."""
+        """Use `start` instead."""
         self.process = process
         self.pieces: dict[int, int] = {}
         self.state = State("unknown")
@@ -88,8 +87,8 @@ class Hand:
         self._writer.close()
 
 
-async def hire(setup: Setup, *, stdin: bool = False) -> Hand:
-    """Start a worker process; with *stdin* it is given ours."""
+async def start(*, stdin: bool = False) -> Hand:
+    """Start a worker process, which waits for its `Setup`; with *stdin* it is given ours."""
     ours, theirs = socket.socketpair()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -103,6 +102,4 @@ async def hire(setup: Setup, *, stdin: bool = False) -> Hand:
     finally:
         theirs.close()
     reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE_BYTES)
-    hand = Hand(process, reader, writer)
-    hand.tell(setup)
-    return hand
+    return Hand(process, reader, writer)

@@ -26,6 +26,7 @@ from shipper.pipeline.backfill.protocol import (
     Piece,
     Rate,
     Said,
+    Saved,
     Setup,
     State,
     Stop,
@@ -91,6 +92,7 @@ class Lent:
                     return Shipped(moved, message, state)
                 case Moved():
                     moved.append(message)
+                    self.tell(Saved(piece.number, message.upto))
                 case State():
                     state = message
             heard(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from shipper.core.letters import DeadLetter
 from shipper.core.restart import RestartPoint
 from shipper.core.shipped import Shipped
 
-PAUSE_SECONDS: Final = 0.05
+PAUSE_SECONDS: Final = 0.02
 
 
 class Keeper:
@@ -30,6 +30,7 @@ class Keeper:
         self._points: list[tuple[int, RestartPoint]] = []
         self._refused: list[DeadLetter] = []
         self._done: list[int] = []
+        self._then: list[Callable[[], None]] = []
         self._wake = asyncio.Event()
         self._round = asyncio.Lock()
 
@@ -59,8 +60,16 @@ class Keeper:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._store.points, file_id)
 
-    def moved(self, shipped: Shipped, points: Sequence[RestartPoint], letters: Sequence[DeadLetter]) -> None:
-        """Save *shipped* with the next round, after *letters*."""
+    def moved(
+        self,
+        shipped: Shipped,
+        points: Sequence[RestartPoint],
+        letters: Sequence[DeadLetter],
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """Save *shipped* with the next round, after *letters*; *then* is called when all of it is durable."""
+        if then is not None:
+            self._then.append(then)
         self._shipped[shipped.file_id] = shipped
         self._points += [(shipped.file_id, point) for point in points]
         self._refused += letters
@@ -91,6 +100,7 @@ class Keeper:
             points, self._points = self._points, []
             refused, self._refused = self._refused, []
             done, self._done = self._done, []
+            then, self._then = self._then, []
             if not (shipped or points or refused or done):
                 return
             call = partial(_save, self._store, self._letters, list(shipped.values()), points, refused, done)
@@ -102,7 +112,10 @@ class Keeper:
                 self._points, self._refused, self._done = (
                     points + self._points, refused + self._refused, done + self._done,
                 )  # fmt: skip
+                self._then = then + self._then
                 raise
+            for call_back in then:
+                call_back()
 
     async def _run(self, call: partial[None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._executor, call)

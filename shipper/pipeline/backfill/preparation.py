@@ -22,6 +22,7 @@ from shipper.core.shipped import Shipped
 from shipper.errors import UsageError
 from shipper.pipeline.backfill.asked import Window
 from shipper.pipeline.backfill.coordinator import Coordinator, Limits, Observer, Outcome
+from shipper.pipeline.backfill.crew import Hand
 from shipper.pipeline.backfill.dask_engine import DaskRun
 from shipper.pipeline.backfill.deals import Deals
 from shipper.pipeline.backfill.keeper import Keeper
@@ -151,11 +152,13 @@ def setup_of(asked: Asked, readings: Sequence[SourceReading]) -> Setup:
     )  # fmt: skip
 
 
-async def carry_out(asked: Asked, prepared: Prepared, keeper: Keeper, guard: MatchGuard, observer: Observer) -> Outcome:
-    """Send what was planned, by worker processes of this machine. Errors are the coordinator's."""
+async def carry_out(
+    asked: Asked, prepared: Prepared, keeper: Keeper, guard: MatchGuard, observer: Observer, spare: Sequence[Hand] = ()
+) -> Outcome:
+    """Send what was planned, by worker processes of this machine, *spare* first. Errors are the coordinator's."""
     deals = await dealt(asked, prepared, keeper, guard, cut=asked.limits.workers > 1)
     setup = setup_of(asked, prepared.readings)
-    return await Coordinator(prepared.jobs, deals, keeper, setup, asked.limits, observer).run()
+    return await Coordinator(prepared.jobs, deals, keeper, setup, asked.limits, observer, spare).run()
 
 
 async def carry_out_on_dask(

@@ -98,6 +98,13 @@ class Drop(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
+class Saved(msgspec.Struct, frozen=True, tag=True):
+    """What was reported of piece *number* below *upto* is kept: a kill will not have it sent again."""
+
+    number: int
+    upto: int
+
+
 class Rate(msgspec.Struct, frozen=True, tag=True):
     """Send no more than so many events and bytes of text a second; 0 for no limit."""
 
@@ -119,7 +126,7 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     seconds: float = 5.0
 
 
-ToWorker = Setup | Piece | Go | Drop | Rate | Pause | Resume | Stop
+ToWorker = Setup | Piece | Go | Drop | Saved | Rate | Pause | Resume | Stop
 
 
 # -- from a worker --------------------------------------------------------------------------------------

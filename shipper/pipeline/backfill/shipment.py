@@ -88,6 +88,7 @@ class Shipment:
 
     Attributes:
         pending: Records that were converted and are not settled.
+        saved: Everything below this offset is kept by the owner, as far as he has said.
     """
 
     def __init__(self, piece: Piece, reading: SourceReading, yard: Yard, stdin: BinaryIO | None = None) -> None:
@@ -123,7 +124,7 @@ class Shipment:
             device=0, inode=0, offset=begin, mtime_ns=piece.facts.mtime_ms * 1_000_000, carry=_encode_carry(carry),
         )  # fmt: skip
         self._followed = Followed(life, self._reading, piece.facts.attributes, lineage=piece.number)
-        self._begin = self._upto = begin
+        self._begin = self._upto = self.saved = begin
 
     # -- from outside --------------------------------------------------------------------------------
 
@@ -146,6 +147,11 @@ class Shipment:
     def is_over(self) -> bool:
         """Whether nothing more of the piece will be offered for now: all is, or it waits for its turn."""
         return self._read_whole or self._held is not None
+
+    @property
+    def unsaved_bytes(self) -> int:
+        """Bytes of text that are settled and would be sent again after a kill."""
+        return self._upto - self.saved
 
     def left(self) -> Finished:
         """Return how the piece stands when there is no time to finish it."""

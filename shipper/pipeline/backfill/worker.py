@@ -33,6 +33,7 @@ from shipper.pipeline.backfill.protocol import (
     Rate,
     Resume,
     Said,
+    Saved,
     Setup,
     State,
     Stop,
@@ -47,9 +48,8 @@ from shipper.pipeline.journal import Value
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
 
-REPORT_SECONDS: Final = 0.05
+UNSAVED_BYTES: Final = 4 << 20  # of text: what a kill of the owner may have sent again, beside what is under way
 STATE_SECONDS: Final = 1.0
-ROOM_SECONDS: Final = 0.02
 
 
 def now_ms() -> int:
@@ -83,7 +83,7 @@ class Worker:
             self._sender.offer,
             self._wait_for_room,
             self._throttle.passed,
-            self._changed.add,
+            self._report_soon,
             self._flush_when_over,
             now_ms,
         )
@@ -102,27 +102,27 @@ class Worker:
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Do what is said until `Stop`, or until the owner is gone."""
-        chores = [asyncio.create_task(chore()) for chore in (self._sender.run, self._report_often, self._state_often)]
+        chores = [asyncio.create_task(chore()) for chore in (self._sender.run, self._state_often)]
         listening = asyncio.create_task(self._listen(reader))
         done, _ = await asyncio.wait({listening, *chores}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
-        await self._output.close()
+        try:
+            with contextlib.suppress(ConnectionError):  # the owner was killed: so are we
+                for task in done:
+                    task.result()
+        finally:
+            for chore in (*chores, listening):
+                chore.cancel()
+            await asyncio.gather(*chores, listening, return_exceptions=True)
+            await self._output.close()
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
             match to_worker(line):
                 case Piece() as piece:
                     self._begin(piece)
-                case Go(number=number):
-                    if number in self._shipments:
-                        self._shipments[number].go()
-                case Drop(number=number):
-                    if number in self._shipments:
-                        self._shipments[number].stop()
+                case Go() | Drop() | Saved() as about:
+                    if about.number in self._shipments:
+                        self._obey(self._shipments[about.number], about)
                 case Rate(events=events, bytes=size):
                     self._throttle.limit(events, size)
                 case Pause():
@@ -137,6 +137,16 @@ class Worker:
                     return
                 case Setup():
                     raise ValueError("a worker is set up once")
+
+    def _obey(self, shipment: Shipment, order: Go | Drop | Saved) -> None:
+        match order:
+            case Go():
+                shipment.go()
+            case Drop():
+                shipment.stop()
+            case Saved(upto=upto):
+                shipment.saved = upto
+                self._room.set()
 
     async def _stop(self, seconds: float) -> None:
         self._running.set()
@@ -182,10 +192,14 @@ class Worker:
 
     async def _wait_for_room(self) -> None:
         await self._running.wait()
-        while self._sender.held_bytes >= self._budget:
+        while self._sender.held_bytes >= self._budget or self._unsaved_bytes >= UNSAVED_BYTES:
             self._room.clear()
             await self._room.wait()
         await self._running.wait()
+
+    @property
+    def _unsaved_bytes(self) -> int:
+        return sum(shipment.unsaved_bytes for shipment in self._shipments.values())
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:
         mark = portion.token
@@ -196,11 +210,11 @@ class Worker:
 
     # -- reporting -------------------------------------------------------------------------------------
 
-    async def _report_often(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_SECONDS)
-            self._report()
-            await self._writer.drain()
+    def _report_soon(self, shipment: Shipment) -> None:
+        """Report when all portions of a batch are accounted for, which takes no time."""
+        if not self._changed:
+            asyncio.get_running_loop().call_soon(self._report)
+        self._changed.add(shipment)
 
     def _report(self) -> None:
         changed = list(self._changed)
@@ -217,6 +231,7 @@ class Worker:
     async def _state_often(self) -> None:
         while True:
             self._state()
+            await self._writer.drain()
             await asyncio.sleep(STATE_SECONDS)
 
     def _state(self) -> None:
