@@ -6,6 +6,7 @@ large.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class Brief(msgspec.Struct, frozen=True):
     """A dead letter without its event.
 
     Attributes:
-        line: The whole letter as it stands in its file, JSON.
+        line: The whole letter as it stands in its file, JSON, where that was asked for; else empty.
     """
 
     id: str
@@ -36,16 +37,21 @@ class Brief(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Brief).decode
 
 
-def briefs(state_dir: Path) -> Iterator[Brief]:
-    """Yield every letter under *state_dir*, oldest first; what is no whole letter is passed over."""
+def briefs(state_dir: Path, text: str = "") -> Iterator[Brief]:
+    """Yield every letter under *state_dir*, oldest first, whole where *text* stands in it.
+
+    What is no whole letter is passed over.
+    """
+    needle = json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
     paths = [path for path in (state_dir / "dead_letters").glob("*.ndjson") if path.stem.isdecimal()]
     for path in sorted(paths, key=lambda path: int(path.stem)):
         try:
             with path.open("rb") as file:
                 for line in file:
                     try:
-                        yield msgspec.structs.replace(_decode(line), line=line)
+                        brief = _decode(line)
                     except msgspec.MsgspecError:
                         continue
+                    yield msgspec.structs.replace(brief, line=line if needle and needle in line else b"")
         except FileNotFoundError:  # dropped meanwhile
             continue

@@ -72,8 +72,8 @@ def where(
     Reads only, beside a running agent too. Exit code 1 where no such line is found.
     """
     place = place_of(config_path, state_dir)
-    with _search(place, source_name) as search:
-        asked = _file_and_line(what)
+    asked = _file_and_line(what)
+    with _search(place, source_name, what if asked is None else "") as search:
         if asked is None:
             found = search.text(what, limit)
         else:
@@ -98,7 +98,7 @@ def _file_and_line(what: str) -> tuple[str, int] | None:
 
 
 @contextmanager
-def _search(place: Place, source: str | None) -> Iterator[Search]:
+def _search(place: Place, source: str | None, text: str) -> Iterator[Search]:
     known = {one.name for one in place.config.sources} if place.config else set()
     if source is not None and source not in known:
         raise UsageError(f"no source {source!r}; there are {', '.join(sorted(known)) or 'none'}")
@@ -109,7 +109,7 @@ def _search(place: Place, source: str | None) -> Iterator[Search]:
     guard = MatchGuard()
     try:
         readings = readings_by_name(place.config) if place.config else {}
-        yield Search(homes, snapshot, readings, list(briefs(place.state_dir)), _live(place.state_dir), guard)
+        yield Search(homes, snapshot, readings, list(briefs(place.state_dir, text)), _live(place.state_dir), guard)
     finally:
         guard.close()
 

@@ -109,7 +109,10 @@ class Search:
         live: Live | None,
         guard: MatchGuard,
     ) -> None:
-        """Answer from what the caller has gathered; *live* is None where no agent runs."""
+        """Answer from what the caller has gathered.
+
+        *letters* are whole where the text stands in them that is looked for; *live* is None where no agent runs.
+        """
         self._homes = homes
         self._snapshot = snapshot
         self._readings = readings
@@ -131,7 +134,7 @@ class Search:
             with remains:
                 found.searched_files += 1
                 self._in_file(home, remains, text, limit, found)
-        for letter in self._lettered(text):
+        for letter in self._lettered():
             found.count += 1
             if len(found.matches) < limit:
                 found.matches.append(self._of_letter(letter))
@@ -254,13 +257,12 @@ class Search:
         letters = [one for one in self._letters.get(key, ()) if one.start < end and start < one.end]
         return min(letters, key=lambda one: (one.reason == UNNAMED, one.end - one.start), default=None)
 
-    def _lettered(self, text: str) -> Iterator[Brief]:
-        """Give the letters with *text* in them whose files are gone: the others were found there."""
+    def _lettered(self) -> Iterator[Brief]:
+        """Give the letters with the text in them whose files are gone: the others were found there."""
         here = {home.life.key for home in self._homes.homes if home.life}
-        needle = json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "surrogateescape")
         for key, letters in self._letters.items():
             if key not in here:
-                yield from (letter for letter in letters if needle in letter.line)
+                yield from (letter for letter in letters if letter.line)
 
     def _of_letter(self, letter: Brief) -> Match:
         event = json.loads(letter.line).get("event") or {}

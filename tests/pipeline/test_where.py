@@ -36,18 +36,18 @@ class Asking:
         self.config = load(scene.folder / "agent.yaml", os.environ)
         self.live = live
 
-    def ask(self, question: Callable[[Search], Found | Match | None]) -> Found | Match | None:
+    def ask(self, question: Callable[[Search], Found | Match | None], text: str = "") -> Found | Match | None:
         state = self.config.state_dir
         spill = Spill(state, 0, owned=False)
         homes = Homes(self.config, Snapshot.open(state), None, 1_795_464_000_000_000_000, spill)
         with closing(MatchGuard()) as guard:
-            letters = list(briefs(state))
+            letters = list(briefs(state, text))
             return question(
                 Search(homes, Snapshot.open(state), readings_by_name(self.config), letters, self.live, guard)
             )
 
     def text(self, text: str, limit: int = 10) -> Found:
-        found = self.ask(lambda search: search.text(text, limit))
+        found = self.ask(lambda search: search.text(text, limit), text)
         assert isinstance(found, Found)
         return found
 
@@ -182,6 +182,24 @@ def test_while_the_endpoint_is_down_a_line_waits_or_is_not_read_yet(tmp_path: Pa
 
     scene = Scene(tmp_path)
     play(scene, story)
+
+
+def test_a_dead_letter_is_found_when_its_file_is_gone(tmp_path: Path) -> None:
+    async def ship(scene: Scene) -> None:
+        scene.receiver.script = faults.refuse_content("poison")
+        scene.append("app.log", "fine", 'poison "pill"')
+        agent = await scene.start()
+        await scene.receiver.wait_for(lambda: agent.totals().read == 2 and not agent.totals().pending)
+        await scene.stop()
+
+    scene = Scene(tmp_path)
+    play(scene, ship)
+    (scene.logs / "app.log").unlink()
+
+    match = Asking(scene).one('poison "pill"')
+
+    assert (match.fate, match.offset, match.status) == (Fate.DEAD_LETTER, 5, 400)
+    assert match.text == 'poison "pill"'
 
 
 def test_a_line_of_a_deleted_file_is_found_in_the_spill(tmp_path: Path) -> None:
