@@ -93,7 +93,7 @@ class Forecasts:
         read = [one for one in followed if one.state in _READ]
         behind = [one for one in read if unread_of(one)]
         self._samples.append((now, bytes_read, sum(map(unread_of, behind))))
-        found = self._deletions(read, set(inodes)) if behind or self._there else []
+        found = self._deletions(read, set(inodes))
         window = self._window(behind)
         self.current = tuple(sorted([*found, *window], key=lambda one: one.in_seconds))
         self._say()
