@@ -8,12 +8,14 @@ full disk). Who is not fed is killed and started again.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from shipper.service_notify import Notifier
 
 TICK_SECONDS: Final = 3.0
+STATUS_SHARE: Final = 0.002  # of the time goes into the status line at most: it counts over all files
 START_SECONDS: Final = 60.0
 """Granted anew with each tick until the first scan is done: many files, or a slow disk, make a long start."""
 
@@ -44,6 +46,7 @@ class Service:
         self._ready = False
         self._starved = False
         self._last = ""
+        self._next_status = 0.0
         watchdog = notifier.watchdog_seconds
         self._tick_seconds = TICK_SECONDS if watchdog is None else min(TICK_SECONDS, watchdog / 2)
 
@@ -75,10 +78,14 @@ class Service:
         if not self._ready:
             self._notifier.extend(START_SECONDS)
             return
-        status = self._status()
-        if status != self._last:
-            self._last = status
-            self._notifier.status(status)
+        began = time.monotonic()
+        if began >= self._next_status:
+            status = self._status()
+            now = time.monotonic()
+            self._next_status = now + (now - began) / STATUS_SHARE
+            if status != self._last:
+                self._last = status
+                self._notifier.status(status)
         if self._notifier.watchdog_seconds is not None:
             self._feed()
 

@@ -83,6 +83,8 @@ class Stalls:
         self._bytes_read = parts.tailer.counters["bytes_read"]
         stuck = 0
         for followed, size in zip(looked_at, sizes, strict=True):
+            if followed.key not in self._standings and (size is None or size <= followed.read_offset):
+                continue  # nothing is amiss, as nearly always
             if self._judge(followed, size, others_move=moved) is Step.LEAVE and followed.ahead is None:
                 stuck += 1
         self._nothing_moves = bool(stuck) and not moved

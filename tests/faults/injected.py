@@ -120,14 +120,17 @@ def _kill_observer() -> None:
 
 
 def _fail_tasks() -> None:
-    """`fail_following` and so on: that task ends in an error that nobody expects."""
+    """`fail_following` and so on: that task ends in an error that nobody expects; `stick_...`: it stands still."""
 
     def failing(name: str, run: Callable[[object], Coroutine[object, object, None]]) -> Callable[[object], object]:
         async def run_until_it_fails(self: object) -> None:
             task = asyncio.ensure_future(run(self))
             try:
                 while not present(f"fail_{name}"):
+                    if present(f"stick_{name}"):
+                        task.cancel()
                     await asyncio.wait({task}, timeout=0.02)
+                    await asyncio.sleep(0.02)
                     if task.done():
                         return task.result()
                 raise ZeroDivisionError(f"injected into {name}")

@@ -36,6 +36,7 @@ class Scene:
         self.launcher = launcher
         self.endpoint = endpoint
         self.limits: dict[str, object] = {}
+        self.environ: dict[str, str] = {}
         self.source: dict[str, object] = {"name": "app", "paths": [f"{self.logs}/**/*.log"], "format": "raw"}
         self.written: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
@@ -50,7 +51,8 @@ class Scene:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.launcher, sys.executable, "-m", "tests.faults.injected", "run", "-c", str(config)],
-                stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "SHIPPER_FAULTS": str(self.faults)},
+                stdout=log, stderr=log, cwd=ROOT,
+                env={**os.environ, "SHIPPER_FAULTS": str(self.faults), **self.environ},
             )  # fmt: skip
         atexit.register(self.abandon)
         await self.until(lambda: self.said().count("event=agent_started") > started)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,34 @@ def test_a_task_that_fails_ends_the_agent_and_what_was_read_is_not_lost(tmp_path
         assert await scene.stop(signal.SIGINT) == 0
 
     play(Scene(tmp_path), story)
+
+
+@pytest.mark.parametrize("loop", ["following", "sender", "committer", "stalls"])
+def test_a_loop_that_stands_still_starves_the_watchdog(tmp_path: Path, loop: str) -> None:
+    async def story(scene: Scene) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(scene.environ["NOTIFY_SOCKET"])
+            manager.setblocking(False)
+            await scene.start()
+            await scene.until(lambda: b"WATCHDOG=1" in heard(manager))
+
+            scene.put(f"stick_{loop}")
+            await scene.until(lambda: f'reason="the loop {loop} does not go round"' in scene.said())
+            heard(manager)
+            await asyncio.sleep(1.5)  # what must not happen cannot be waited for
+
+            assert b"WATCHDOG=1" not in heard(manager)
+        assert await scene.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    scene = Scene(tmp_path)
+    scene.environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
+    play(scene, story)
+
+
+def heard(manager: socket.socket) -> list[bytes]:
+    """Return what was said since the last call."""
+    words: list[bytes] = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            words.append(manager.recv(4096))
+    return words
