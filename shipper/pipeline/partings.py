@@ -114,7 +114,7 @@ class Partings:
         self._quiet.pop(followed.key, None)
         self._orphaned.pop(followed.key, None)
         if followed.read_offset < followed.size or not followed.head.length:
-            followed.pass_over(followed.read_offset, followed.size, UNREACHABLE, now_ms)
+            followed.pass_over(followed.chunk_end, followed.size, UNREACHABLE, now_ms)
             self._committer.changed(followed)  # for its account; the row goes with the same round
             self._committer.forget(followed.key)
             return

@@ -16,8 +16,10 @@ from shipper.adapters.offsets_snapshot import Snapshot
 from shipper.cli.verify import readings_by_name
 from shipper.config import load
 from shipper.core.ledger_audit import Fault
+from shipper.pipeline import partings
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.verify import Verified, verify
+from tests.end_to_end import receiver
 from tests.pipeline.agent_scene import Scene, play
 
 Spans = list[tuple[int, int]]
@@ -188,6 +190,33 @@ def test_beside_an_agent_that_goes_on_nothing_disagrees(tmp_path: Path) -> None:
 
     with closing(MatchGuard()) as guard:
         play(Scene(tmp_path), story)
+
+
+def test_bytes_that_went_away_unread_are_in_the_account_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partings, "ORPHAN_MS", 0)
+
+    async def story(scene: Scene) -> None:
+        scene.limits = {"memory": "4MiB"}
+        scene.receiver.script = receiver.always(503)
+        log = scene.append("app.log", *(f"{number:05} {'x' * 200}" for number in range(20_000)))
+        agent = await scene.start()
+        await scene.receiver.wait_for(lambda: len(scene.receiver.seen) > 2)
+        await agent.scanned(3)  # nothing more is read: the budget is used up
+        os.truncate(log, 0)
+        await scene.receiver.wait_for(lambda: "file_truncated" in scene.events_said())
+        scene.receiver.script = receiver.accept
+        await scene.receiver.wait_for(lambda: any(gone for _, gone in Snapshot.open(scene.folder / "state").lives()))
+        await scene.stop()
+
+    play(Scene(tmp_path), story)
+
+    with closing(MatchGuard()) as guard:
+        found = next(iter(verify(Snapshot.open(tmp_path / "state"), {}, guard, lambda _: True)))
+    assert (found.verdict, found.disagreements) == ("gone", [])
+    assert found.figures["read"] == found.figures["acked"] > 0
+    assert found.bytes + found.figures["dropped_bytes_lost"] == 20_000 * 207
 
 
 def test_where_the_rules_have_changed_bytes_are_compared_and_records_are_not(shipped: Shipped) -> None:
