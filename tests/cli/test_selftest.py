@@ -33,8 +33,9 @@ async def forget(scene: Scene) -> int:
     """Acknowledge lines and lose them, as no endpoint may."""
     scene.endpoint.refuse = lambda events: web.Response(status=204)
     await scene.writer.write_for(0.1)
-    while not scene.endpoint.refusals:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not scene.endpoint.refusals:
+            await asyncio.sleep(0.01)
     scene.endpoint.refuse = take_all
     return 1
 
@@ -69,8 +70,10 @@ def test_every_fault_is_made_and_no_line_is_lost(tmp_path: Path) -> None:
 
 def test_it_can_be_ended_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with started(tmp_path, "--minutes", "1") as child:
-        while not agents_in(tmp_path) and child.poll() is None:
-            time.sleep(0.01)
+        deadline = time.monotonic() + 60
+        while not agents_in(tmp_path):
+            assert child.poll() is None
+            assert time.monotonic() < deadline
         os.kill(child.pid, signal.SIGTERM)
         child.communicate(timeout=60)
 
