@@ -12,7 +12,7 @@ import pwd
 import shlex
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,6 +165,12 @@ def inode_of(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def try_open(path: str) -> None:
+    """Open *path* and close it: what hangs, hangs here; an error is for who opens it next."""
+    with suppress(OSError):
+        os.close(os.open(path, _FLAGS))
 
 
 def size_of(path: str, device: int, inode: int) -> int | None:

@@ -188,7 +188,7 @@ class Watcher:
 
     def _add(self, path: str) -> bool:
         kind = file_system_of(path)
-        if kind in SILENT_FILE_SYSTEMS or kind.startswith("fuse."):
+        if is_far(kind):
             self.polled[path] = f"{kind} has no change events"
             return False
         if self._observer is None:
@@ -237,10 +237,22 @@ def _limit(error: OSError) -> str:
     return os.strerror(error.errno or 0)
 
 
+def is_far(kind: str) -> bool:
+    """Return whether a file system of that type may be elsewhere: silent about changes there, and dead if that is."""
+    return kind in SILENT_FILE_SYSTEMS or kind.startswith("fuse.")
+
+
 def file_system_of(path: str) -> str:
     """Return the type of the file system that *path* lies on; empty where that cannot be told."""
     try:
-        device = os.stat(path).st_dev
+        return type_of_device(os.stat(path).st_dev)
+    except OSError:
+        return ""
+
+
+def type_of_device(device: int) -> str:
+    """Return the type of the file system with that number, which is not asked itself; empty where nothing tells."""
+    try:
         text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""

@@ -13,8 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from shipper.adapters.files import OpenFile, Turn
+from shipper.adapters.files import OpenFile, Turn, try_open
 from shipper.adapters.offsets import LifeState
+from shipper.adapters.watch import is_far, type_of_device
 from shipper.core.batch import Portion, Settlement
 from shipper.core.evidence import Seen
 from shipper.core.identity import HEAD_BYTES
@@ -79,6 +80,7 @@ class Tailer:
         append_to_ack: From a line's writing to its acknowledgement, where the first is known (see Mark).
         pending_records: Records converted and not settled.
         suspects: Files whose bytes did not fit what we knew: the next scan decides.
+        hanging: Device to the file that does not answer there, and since when (monotonic); the others of it wait.
         forecasts: What will be lost as things are now.
     """
 
@@ -105,6 +107,7 @@ class Tailer:
         self.append_to_ack = Timings()
         self.pending_records = 0
         self.suspects: set[FileKey] = set()
+        self.hanging: dict[int, tuple[str, float]] = {}
         self._sender = sender
         self._committer = committer
         self._guard = guard
@@ -118,6 +121,7 @@ class Tailer:
         self._ahead: list[Followed] = []
         self._from_cache = False
         self._slow: dict[int, list[Followed]] = {}
+        self._far: dict[int, bool] = {}
         self._joining = Joining(self.followed)
         self._heirs: defaultdict[FileKey, list[Mark]] = defaultdict(list)
         self._unread: dict[str, int] = {}
@@ -217,8 +221,7 @@ class Tailer:
         if followed.state in (LifeState.ORPHAN, LifeState.DONE):
             return
         try:
-            self._descriptors.hold(followed)
-            turn = await self._read(followed)
+            turn = await self._read(followed) if await self._hold(followed) else None
         except SourceError as error:
             self._unreadable(followed, error)
             return
@@ -246,6 +249,27 @@ class Tailer:
         return older.at_end and not older.open_bytes
 
     # -- reading ---------------------------------------------------------------------------------
+
+    async def _hold(self, followed: Followed) -> bool:
+        """Open *followed* where it is not; return False where that takes long: its turn comes when it may be opened.
+
+        Opening is quick, or hangs with a server that is dead: then it must not be this loop that hangs.
+        """
+        if followed.file is None and self._is_far(followed.device):
+            if followed.device in self._slow:
+                self._slow[followed.device].append(followed)
+                return False
+            attempt = asyncio.ensure_future(asyncio.to_thread(try_open, followed.path))
+            if not (await asyncio.wait({attempt}, timeout=SLOW_READ_SECONDS))[0]:
+                self._put_aside(followed, attempt)
+                return False
+        self._descriptors.hold(followed)
+        return True
+
+    def _is_far(self, device: int) -> bool:
+        if device not in self._far:
+            self._far[device] = is_far(type_of_device(device))
+        return self._far[device]
 
     async def _read(self, followed: Followed) -> Turn | None:
         """Return what the file holds at the read offset; None where that takes long: its turn comes when it is there.
@@ -277,19 +301,21 @@ class Tailer:
             followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
             self._put_aside(followed, followed.ahead)
 
-    def _put_aside(self, followed: Followed, read: asyncio.Future[Turn]) -> None:
+    def _put_aside(self, followed: Followed, read: asyncio.Future[Turn] | asyncio.Future[None]) -> None:
         """Let *followed* and those of its device have their turn when *read* is done."""
         device = followed.device
         self._slow.setdefault(device, []).append(followed)
+        self.hanging.setdefault(device, (followed.path, self._clock.monotonic()))
         loop = asyncio.get_running_loop()
         hung = loop.call_later(HUNG_READ_SECONDS, self._say_hung, followed)
 
-        def done(read: asyncio.Future[Turn]) -> None:
+        def done(read: asyncio.Future[Turn] | asyncio.Future[None]) -> None:
             hung.cancel()
             if not read.cancelled():
                 read.exception()  # nobody may ask any more
             if self._journal.over("read_hangs", followed.path):
                 self._journal.say("read_goes_on", file=followed.path)
+            self.hanging.pop(device, None)
             for one in self._slow.pop(device, ()):
                 self.look_at(one)
 
@@ -495,8 +521,7 @@ class Tailer:
         if older is None:
             return False
         try:
-            self._descriptors.hold(younger)
-            turn = await self._read(younger)
+            turn = await self._read(younger) if await self._hold(younger) else None
         except SourceError as error:
             self._unreadable(younger, error)
             return False
