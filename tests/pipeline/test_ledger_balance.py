@@ -84,6 +84,7 @@ class File:
     def start(self, life: Life) -> None:
         self.followed = Followed(life, self.reading, {}, lineage=1)
         self.on_way: list[Portion] = []
+        self.read_records = self.settled_records = 0
 
     def write(self, text: str) -> None:
         with self.path.open("ab") as file:
@@ -107,6 +108,7 @@ class File:
             encoded = followed.converter.convert(chunk, facts, carry, self.now)
             ticket = followed.track(chunk, encoded)
             ticket.counts = figures(encoded)
+            self.read_records += ticket.counts.get("read", 0)
             portion = Portion(followed.key, 1, chunk, facts, carry, encoded, followed.converter, self.now, ticket)
             if encoded.events:
                 portion.batch = self.now
@@ -130,6 +132,9 @@ class File:
     def settle(self, portion: Portion, settlement: Settlement) -> None:
         ticket = portion.token
         account_for(ticket, portion, settlement, self.now)  # type: ignore[arg-type]
+        account = ticket.accounts[-1]  # type: ignore[attr-defined]
+        assert account.balance == 0
+        self.settled_records += account.read
         self.followed.watermark.ack(ticket)  # type: ignore[arg-type]
         self.committer.changed(self.followed)
 
@@ -216,6 +221,8 @@ def act(file: File, step: tuple[object, ...]) -> None:
 
 
 def check(file: File) -> None:
+    pending = sum(figures(portion.encoded)["read"] for portion in file.on_way)
+    assert file.read_records == file.settled_records + pending
     for life in file.store.load():
         spans = file.store.spans(life.key)
         assert audit(spans, life.offset) == []
