@@ -126,6 +126,18 @@ def test_live_lines_have_the_larger_share_and_backlogs_are_not_starved() -> None
     assert 0.55 < read["live"] / read.total() < 0.65
 
 
+def test_whoever_comes_late_has_no_claim_on_the_time_before() -> None:
+    """Else a backlog that appears after a quiet day would have every turn for hours."""
+    shares = Shares[str](QUANTUM)
+    shares.want("live", LIVE)
+    deal(shares, [QUANTUM] * 1000)
+    shares.want("behind", behind(NOW_MS + 20 * HOUR_MS))
+
+    read = deal(shares, [QUANTUM] * 100)
+
+    assert 0.5 < read["live"] / read.total() < 0.7
+
+
 def test_a_backlog_that_is_about_to_expire_has_the_larger_share() -> None:
     shares = Shares[str](QUANTUM)
     shares.want("live", LIVE)
