@@ -32,11 +32,17 @@ def line(stream: str, number: int, padding: int) -> Line:
 
 
 class Truth:
-    """All lines, by stream and number; which of them may be gone, and which may have come twice."""
+    """All lines, by stream and number.
+
+    Attributes:
+        may_be_lost: Those that nobody could have read.
+        in_any_order: Those whose file changed its form or folder before it was read: found again, but maybe late.
+    """
 
     def __init__(self) -> None:
         self.lines: dict[tuple[str, int], Line] = {}
         self.may_be_lost: set[tuple[str, int]] = set()
+        self.in_any_order: set[tuple[str, int]] = set()
         self._next: Counter[str] = Counter()
 
     def new(self, stream: str, padding: int, cut: int = 0) -> Line:
@@ -75,7 +81,7 @@ class Truth:
                 continue
             seen.add(text)
             number = int(match["number"])
-            if (match["stream"], number) in self.may_be_lost:
+            if (match["stream"], number) in self.may_be_lost | self.in_any_order:
                 continue
             if number < youngest.get(match["stream"], 0):
                 wrong.append(text)

@@ -56,6 +56,15 @@ def all_of_a_file_first_seen_empty_copied_away_within_one_scan(world: World) -> 
     world.write("a", 1, 0)
 
 
+def a_file_born_and_rotated_within_one_scan_and_none_under_the_name_any_more(world: World) -> None:
+    for _ in range(2):
+        world.write("a", 3, 20)
+        world.advance(6.0)
+        world.rotate("a")
+    world.write("a", 5, 20)
+    world.rotate("a")
+
+
 def two_copies_within_one_scan(world: World) -> None:
     world.write("a", 3, 20)
     world.advance(6.0)
@@ -92,6 +101,7 @@ def renamed_and_compressed_while_the_agent_was_down(world: World) -> None:
         copied_away_and_begun_anew_within_one_scan,
         all_of_an_empty_file_copied_away_within_one_scan,
         all_of_a_file_first_seen_empty_copied_away_within_one_scan,
+        a_file_born_and_rotated_within_one_scan_and_none_under_the_name_any_more,
         two_copies_within_one_scan,
         renamed_twice_within_one_scan,
         renamed_and_compressed_while_the_agent_was_down,

@@ -58,6 +58,7 @@ class World:
         self.unfinished: dict[str, tuple[Path, str]] = {}
         self.known: set[str] = set()
         self._places: dict[tuple[int, int], list[Line]] = {}
+        self._held: list[Line] = []
         self._stack.callback(setattr, agent_module, "_calm_collector", agent_module._calm_collector)
         agent_module._calm_collector = lambda: None  # hundreds of starts in one process: nothing is to be frozen
         self._write_config()
@@ -103,6 +104,7 @@ class World:
         agent, self.agent = self.agent, None
         if agent is not None:
             self.runner.run(agent.stop(10.0))
+            self._let_go()
             self.may_repeat = True  # what was on its way after the ten seconds is sent again
 
     def crash(self) -> None:
@@ -118,7 +120,13 @@ class World:
             return await agent.stop(0)
 
         self.runner.run(gone())
+        self._let_go()
         self.may_repeat = True
+
+    def _let_go(self) -> None:
+        """With the agent's descriptors goes what stood only behind them, if it was not delivered or kept."""
+        self.truth.may_be_lost |= {(one.stream, one.number) for one in self._held}
+        self._held.clear()
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -218,6 +226,7 @@ class World:
         """Put a compressed file in the place of a rotated one."""
         path = self.logs / f"{stream}.log.{number}"
         if path.exists():
+            self._unsettle(path)
             packed = path.with_name(path.name + ending)
             packed.write_bytes(PACKERS[ending](path.read_bytes()))
             self._places[_identity(packed)] = self._places.pop(_identity(path), [])
@@ -227,13 +236,21 @@ class World:
         """Move a rotated file to another folder that is watched too."""
         path = self.logs / f"{stream}.log.{number}"
         if path.exists():
+            self._unsettle(path)
             path.rename(self.old / f"{path.name}-{len(list(self.old.iterdir())):03}")
+
+    def _unsettle(self, path: Path) -> None:
+        taken = set(self.endpoint.taken)
+        lines = self._places.get(_identity(path), [])
+        self.truth.in_any_order |= {(one.stream, one.number) for one in lines if one.text not in taken}
 
     def delete(self, path: Path) -> None:
         """Delete a file; what nobody could have read any more may be lost."""
         identity = _identity(path)
         lines = self._places.pop(identity, [])
-        if not self._is_held(identity):
+        if self._is_held(identity):
+            self._held += lines
+        else:
             self.truth.may_be_lost |= {(one.stream, one.number) for one in lines}
         path.unlink()
 
