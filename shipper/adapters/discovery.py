@@ -24,6 +24,7 @@ from shipper.core.evidence import Seen
 from shipper.core.patterns import Excludes, PathPattern, compile_patterns
 
 DEEPEST: Final = 64
+MOST_LOOKS: Final = 3
 
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
 _Met = dict[Inode, int]
@@ -114,10 +115,21 @@ class Discovery:
             now_ns: For `ignore_older`.
             wide: Look for rotated files everywhere, compressed ones too, even if every file is where it was.
         """
+        known = known or {}
+        directories = {path.rpartition("/")[0] or "/" for path in followed}
+        for _ in range(MOST_LOOKS):
+            before = _changes(directories)
+            found = self._scan_once(followed, known, now_ns=now_ns, wide=wide)
+            # Names that are shifted while we list them hide a file, or show it under another's name.
+            if not found.unsettled or _changes(directories) == before:
+                break
+        self._look.forget_unmet()
+        return found
+
+    def _scan_once(self, followed: Collection[str], known: Mapping[Inode, Place], *, now_ns: int, wide: bool) -> Scan:
         found = Scan([], {}, set(), {})
         met: _Met = {}
         packed: list[Seen] = []
-        known = known or {}
         written = _written_by_us()
         for index, (patterns, excludes, source) in enumerate(self._sources):
             for pattern in patterns:
@@ -142,7 +154,6 @@ class Discovery:
         found.unsettled = self._siblings.unsettled(found.seen, known)
         if found.unsettled or wide:
             self._siblings.add_everywhere(found.seen, packed, found.directories, followed, known)
-        self._look.forget_unmet()
         return found
 
     # -- walking ---------------------------------------------------------------------------------
@@ -198,6 +209,17 @@ class Discovery:
         if source.ignore_older_ns is not None and now_ns - status.st_mtime_ns > source.ignore_older_ns:
             return "older than ignore_older"
         return None if source.binary else self._look.reason(path, status, wide=source.wide)
+
+
+def _changes(directories: Collection[str]) -> list[int]:
+    """Return when names were last made, moved or removed in *directories*; 0 where that cannot be told."""
+    found = []
+    for directory in sorted(directories):
+        try:
+            found.append(os.stat(directory).st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return found
 
 
 def _own_names_first(entry: os.DirEntry[str]) -> tuple[bool, str]:

@@ -183,12 +183,15 @@ def size_of(path: str, device: int, inode: int) -> int | None:
 
 
 def answer(question: Question) -> Answer | None:
-    """Read the bytes that a question asks for; None where that is not possible just now."""
+    """Read the bytes that a question asks for; None where that is not possible just now, or another file is there."""
     try:
         descriptor = os.open(question.path, _FLAGS)
     except OSError:
         return None
     try:
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != (question.device, question.inode):
+            return None
         first = os.pread(descriptor, HEAD_BYTES, 0)
         begin = max(question.offset - question.guard_length, 0)
         return Answer(first, os.pread(descriptor, question.guard_length, begin))

@@ -83,6 +83,7 @@ class Question(NamedTuple):
     """Bytes that `decide` needs: the first HEAD_BYTES, and those before *offset*.
 
     Attributes:
+        device, inode: Of the file that is meant: another may stand under its name by now.
         packed: Of the content of a compressed file, whose length is not known: asked for is what stands before the
             last of *points* (offset, length) that it is long enough for, and that only where *head* fits.
     """
@@ -90,6 +91,8 @@ class Question(NamedTuple):
     path: str
     offset: int
     guard_length: int
+    device: int
+    inode: int
     packed: str = ""
     points: tuple[tuple[int, int], ...] = ()
     head: Head | None = None

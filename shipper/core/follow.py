@@ -70,12 +70,17 @@ def decide(
     decisions: list[Decision] = []
     met: set[FileKey] = set()
     strangers: list[Seen] = []
+    replaced: set[FileKey] = set()
     orphans = [k for k in known if k.orphan]
     rotated = [k for k in known if k.orphan or not k.live]
     for file in seen:
         same = by_inode.get((file.device, file.inode))
-        if same is None or (_must_be_checked(same, file) and _is_replaced(same, file, answers)):
+        if same is None:
             strangers.append(file)
+            continue
+        if _must_be_checked(same, file) and _is_replaced(same, file, answers):
+            strangers.append(file)
+            replaced.add(same.key)
             continue
         met.add(same.key)
         decision = _same_inode(same, file, answers)
@@ -92,11 +97,30 @@ def decide(
             orphans.append(gone)
     choosing = _Strangers(Kin(known, seen, strangers), orphans, rotated, answers, waited)
     chosen = choosing.decide(strangers)
+    return in_order(_after(decisions, chosen, replaced, waited) + chosen)
+
+
+def _after(
+    decisions: Sequence[Decision], chosen: Sequence[Decision], replaced: Container[FileKey], waited: Mapping[str, int]
+) -> list[Decision]:
+    """Return what becomes of *decisions* about files that are followed, once those about strangers are *chosen*."""
     adopted = {d.known.key for d in chosen if d.known is not None}
     rotated_since = {one.stream for d in chosen if not d.live and (one := d.known or d.follows) is not None}
-    decisions = [after for d in decisions for after in _anew(d, rotated_since)]
-    decisions = [d for d in decisions if d.do is not Do.GONE or d.known is None or d.known.key not in adopted]
-    return in_order(decisions + chosen)
+    done: list[Decision] = []
+    for decision in decisions:
+        for after in _anew(decision, rotated_since):
+            known = after.known
+            if after.do is not Do.GONE or known is None:
+                done.append(after)
+            elif known.key not in adopted:
+                sure = known.key in replaced or decision.do is not Do.GONE or waited.get(missing_name(known.key), 0)
+                done.append(after if sure else Decision(Do.WAIT, known, None, f"not met; {after.evidence}", live=False))
+    return done
+
+
+def missing_name(key: FileKey) -> str:
+    """Return the name under which it is counted for how many scans *key* was not met: renames can hide it from one."""
+    return f"\0{key.file_id}.{key.generation}"
 
 
 def _anew(decision: Decision, rotated_since: Container[int]) -> list[Decision]:
@@ -150,7 +174,7 @@ def _must_be_checked(known: Known, file: Seen) -> bool:
     if _is_other_content(known, file):
         return True
     if known.packed:
-        return (known.suspect or not known.open) and (written or file.path != known.path)
+        return written and (known.suspect or not known.open)  # to ask costs unpacking it up to the offset
     # Written, and no longer than before: it may have been truncated and filled again up to the same byte.
     return known.suspect or (not known.open and changed) or (written and file.size == known.size == known.offset)
 
@@ -227,15 +251,26 @@ class _Strangers:
         if alike and (not live or self._waited.get(file.path, 0) < WAIT_SCANS):
             evidence = f"it begins like {alike[0].path}, which is read: a copy, whole or under way"
             return Decision(Do.WAIT, None, file, evidence, live)
+        missed = [k for k in kin if k.key in self._rotated and _was_missed(file, k)]
+        if not (live or missed):
+            return None
+        unknown = any(self._answers.get(question_about(file, k)) is None for k in kin if k.head.length)
+        if unknown and (not live or self._waited.get(file.path, 0) < WAIT_SCANS):
+            evidence = "it cannot be read just now, or not whole yet, and may be the copy of a file that is followed"
+            return Decision(Do.WAIT, None, file, evidence, live)
         if live:
             return Decision(Do.START, None, file, f"inode {file.inode} is new", live, follows=self._kin.before(file))
-        missed = [k for k in kin if k.key in self._rotated and _was_missed(file, k)]
-        if not missed:
-            return None
-        if file.packed and any(self._answers.get(question_about(file, k)) is None for k in kin if k.head.length):
-            return Decision(Do.WAIT, None, file, "its content cannot be read just now: it may not be whole", live=False)
+        blank = [k for k in kin if self._is_blank(k)]
+        if blank:
+            orphan = min(blank, key=lambda one: one.key)
+            self._adopted.add(orphan.key)
+            return Decision(Do.ADOPT, orphan, file, f"{orphan.path}, of which nothing was read, is gone", live=False)
         evidence = f"rotated from {missed[0].path} while nobody looked"
         return Decision(Do.START, None, file, evidence, live=False, follows=missed[-1])
+
+    def _is_blank(self, known: Known) -> bool:
+        """Return whether *known* is gone and not a byte of it was seen: any file of its lineage may be what it was."""
+        return known.key in self._orphans and known.key not in self._adopted and not (known.head.length or known.offset)
 
     def _copy(self, file: Seen, copies: list[Known], *, live: bool) -> Decision:
         """Return what to do with *file*, a copy of each of *copies*, which are truncated or gone."""

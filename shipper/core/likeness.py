@@ -18,9 +18,11 @@ def question_about(file: Seen, known: Known) -> Question:
     """Return what must be read of *file* to tell whether it is, or was copied from, *known*."""
     if file.packed:
         points = tuple((point.offset, point.guard.length) for point in known.points)
-        return Question(file.path, known.offset, known.guard.length, file.packed, points, known.head)
+        return Question(
+            file.path, known.offset, known.guard.length, file.device, file.inode, file.packed, points, known.head
+        )
     point = _frontier(file, known)
-    return Question(file.path, point.offset, point.guard.length)
+    return Question(file.path, point.offset, point.guard.length, file.device, file.inode)
 
 
 def _frontier(file: Seen, known: Known) -> Point:

@@ -18,7 +18,8 @@ from shipper.adapters.discovery_siblings import Place
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source
-from shipper.core.follow import Answer, Decision, Do, Known, Question, Seen, decide, questions
+from shipper.core.follow import Answer, Decision, Do, Known, Question, Seen, decide, missing_name, questions
+from shipper.core.identity import HEAD_BYTES
 from shipper.core.model import FileKey
 from shipper.pipeline.births import Births, state_for, take_fingerprints
 from shipper.pipeline.committer import Committer
@@ -94,6 +95,7 @@ class Census:
             self._spilling.take_up(followed)
             followed.at_end = followed.state is LifeState.ORPHAN
             taken.append(followed)
+            self._waited[missing_name(followed.key)] = 1  # for how long it is gone nobody knows
             self._tailer.followed[followed.key] = followed
             self._tailer.suspects.add(followed.key)  # until the first scan has looked at its bytes
             if followed.live:
@@ -211,8 +213,9 @@ class Census:
             seen = decision.seen
             followed = self._tailer.followed.get(decision.known.key) if decision.known else None
             begun = None
-            if decision.do is Do.WAIT and seen is not None:
-                waited[seen.path] = self._waited.get(seen.path, 0) + 1
+            if decision.do is Do.WAIT:
+                name = seen.path if seen is not None else missing_name(decision.known.key) if decision.known else ""
+                waited[name] = self._waited.get(name, 0) + 1
             elif decision.do is Do.START and seen is not None:
                 begun = await self._births.first(decision, seen, families)
                 if begun is not None:
@@ -231,9 +234,17 @@ class Census:
         for followed in fresh:
             self._tailer.add(followed)
         self._succession.arrange(fresh)
+        await self._look_at_unread()
+
+    async def _look_at_unread(self) -> None:
+        unread: list[Followed] = []
         for followed in list(self._tailer.followed.values()):
             if followed.file is None and (followed.pending_bytes or not followed.at_end):
                 self._tailer.look_at(followed)
+                if not followed.read_offset and followed.head.length < min(followed.size, HEAD_BYTES):
+                    unread.append(followed)
+        if unread:  # they wait for older ones, and have grown since they were met
+            await asyncio.to_thread(take_fingerprints, unread)
 
     def _act(self, decision: Decision, followed: Followed) -> Followed | None:
         seen = decision.seen

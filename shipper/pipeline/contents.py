@@ -109,6 +109,9 @@ class UnpackedFile:
             raise
         text = data[len(expect) :]
         more = int(len(text) >= size)
+        if not more:  # it does not grow: what unpacking has in memory goes now, not when the file is let go
+            self._points = ()
+            self.close()
         return Turn(text, offset + len(text) + more, self._mtime_ns, 1, data.startswith(expect))
 
     async def first(self) -> bytes:
@@ -157,6 +160,8 @@ def unpacked_answer(question: Question) -> Answer | None:
     except (FileUnreadable, FileVanished):
         return None
     try:
+        if inode_of(question.path) != (question.device, question.inode):
+            return None
         return _last_point(file, question)
     except FileUnreadable:
         return None

@@ -109,6 +109,11 @@ def test_a_name_that_leads_to_a_fifo_by_now_does_not_block(log: Path) -> None:
         OpenFile.open(str(log), status.st_dev, status.st_ino)
 
 
+def inode_of_log(log: Path) -> tuple[int, int]:
+    status = log.stat()
+    return status.st_dev, status.st_ino
+
+
 def test_a_name_that_leads_nowhere_has_vanished(tmp_path: Path) -> None:
     with pytest.raises(FileVanished, match=r"gone\.log"):
         OpenFile.open(str(tmp_path / "gone.log"), 1, 1)
@@ -121,7 +126,7 @@ def test_no_descriptor_is_left_open(log: Path) -> None:
     file.close()
     with pytest.raises(FileVanished):
         OpenFile.open(str(log), 0, 0)
-    answer(Question(str(log), 9, 4))
+    answer(Question(str(log), 9, 4, *inode_of_log(log)))
 
     assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208  # as above
 
@@ -151,24 +156,32 @@ def test_an_error_of_the_system_says_who_acts_next(number: int, expected: type[S
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        (Question("", 9, 4), Answer(TEXT, b"one\n")),
-        (Question("", 0, 0), Answer(TEXT, b"")),
-        (Question("", 3, 256), Answer(TEXT, TEXT)),
-        (Question("", 500, 256), Answer(TEXT, b"")),
+        (Question("", 9, 4, 0, 0), Answer(TEXT, b"one\n")),
+        (Question("", 0, 0, 0, 0), Answer(TEXT, b"")),
+        (Question("", 3, 256, 0, 0), Answer(TEXT, TEXT)),
+        (Question("", 500, 256, 0, 0), Answer(TEXT, b"")),
     ],
     ids=["in_the_middle", "at_the_beginning", "guard_longer_than_the_offset", "behind_the_end"],
 )
 def test_a_question_is_answered_with_the_bytes_that_stand_there(
     log: Path, question: Question, expected: Answer
 ) -> None:
-    assert answer(question._replace(path=str(log))) == expected
+    device, inode = inode_of_log(log)
+
+    assert answer(question._replace(path=str(log), device=device, inode=inode)) == expected
+
+
+def test_another_file_under_the_name_gives_no_answer(log: Path) -> None:
+    device, inode = inode_of_log(log)
+
+    assert answer(Question(str(log), 9, 4, device, inode + 1)) is None
 
 
 def test_what_cannot_be_read_gives_no_answer(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
 
-    assert answer(Question(str(tmp_path / "gone"), 0, 0)) is None
-    assert answer(Question(str(tmp_path / "fifo"), 9, 4)) is None
+    assert answer(Question(str(tmp_path / "gone"), 0, 0, 1, 1)) is None
+    assert answer(Question(str(tmp_path / "fifo"), 9, 4, *inode_of_log(tmp_path / "fifo"))) is None
 
 
 @pytest.mark.parametrize("size", [0, 10, 1000, 300_000])

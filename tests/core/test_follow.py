@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from shipper.core.evidence import Answer, Decision, Do, Known, Question, Seen
-from shipper.core.follow import WAIT_SCANS, decide, questions
+from shipper.core.follow import WAIT_SCANS, decide, missing_name, questions
 from shipper.core.identity import HEAD_BYTES, Trail, guard_of, head_of
 from shipper.core.model import FileKey
 
@@ -60,7 +60,9 @@ def scan(
         begin = max(question.offset - question.guard_length, 0)
         return None if unreadable else Answer(text[:HEAD_BYTES], text[begin : question.offset])
 
-    return decide(followed, seen, {q: answer(q) for q in questions(followed, seen)}, waited or {})
+    missing = {missing_name(one.key): 1 for one in followed}  # not met for the second time
+    waited = {**missing, **(waited or {})}
+    return decide(followed, seen, {q: answer(q) for q in questions(followed, seen)}, waited)
 
 
 def verdicts(decisions: list[Decision]) -> list[tuple[str, int | None, str | None]]:
@@ -145,6 +147,13 @@ def test_a_file_that_is_gone_is_drained_while_it_is_open() -> None:
 
 def test_a_file_that_is_gone_and_not_open_is_gone() -> None:
     assert verdicts(scan([known(LOG, READ)], [])) == [("gone", 1, None)]
+
+
+def test_a_file_that_one_scan_has_not_met_is_not_gone_yet() -> None:
+    """While names are shifted, a listing can miss a file, or find it under the name of another."""
+    decisions = scan([known(LOG, READ)], [OnDisk(LOG.path, 11, NEW, 200)], {missing_name(FileKey(1, 0)): 0})
+
+    assert verdicts(decisions) == [("wait", 1, None), ("start", None, LOG.path)]
 
 
 def test_an_orphan_is_gone_already() -> None:
@@ -382,6 +391,16 @@ def test_what_was_let_go_is_known_by_its_content_when_a_slow_compressor_is_done_
     decisions = scan([before, second], [OnDisk("/log/app.log.1", 11, NEW, 200, live=False), late])
 
     assert verdicts(decisions) == [("renamed", 2, "/log/app.log.1"), ("wait", None, late.path)]
+
+
+def test_a_file_of_which_not_a_byte_was_seen_is_what_turns_up_in_its_lineage() -> None:
+    """It was empty when it was met; by the next scan it was written, rotated and compressed."""
+    blank = known(LOG._replace(text=b""), 0, size=0)
+    gz = GZIPPED._replace(text=NEW, mtime=300)
+
+    decisions = scan([blank], [OnDisk(LOG.path, 11, NEW[:50], 400), gz])
+
+    assert verdicts(decisions) == [("adopt", 1, gz.path), ("start", None, LOG.path)]
 
 
 # -- other directories -----------------------------------------------------------------------------------
