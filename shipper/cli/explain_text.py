@@ -110,7 +110,8 @@ class Writer:
             )
         count = max(done.reading.records + sum(done.reading.filtered.values()), 1)
         each = [1e6 * seconds / count for seconds in (done.convert_seconds, done.read_seconds)]
-        yield "cost", f"{each[0]:.1f} µs converted, {each[1]:.1f} µs by the reference reader (mean of {count} records)"
+        noun = "1 record" if count == 1 else f"{count} records"
+        yield "cost", f"{each[0]:.1f} µs converted, {each[1]:.1f} µs by the reference reader (mean of {noun})"
 
     def _patterns(self, rule: Rule, text: str) -> Iterator[Fact]:
         for number, pattern in enumerate(rule.patterns, 1):
@@ -202,7 +203,8 @@ class Writer:
 
     def _summary(self) -> None:
         counts = dict(self._counts)
-        parts = [f"{count} {name}" for name, count in counts.items() if count or name == "records"]
+        found = (("record" if name == "records" and count == 1 else name, count) for name, count in counts.items())
+        parts = [f"{count} {name}" for name, count in found if count or name == "records"]
         old = counts.get("older than 24 h", 0)
         policy = f" (too_old: {self._config.endpoint.too_old})" if old else ""
         self._out.print(Text(", ".join(parts) + policy, style="bold"), soft_wrap=True)
