@@ -142,6 +142,9 @@ class Followed:
     @property
     def guard(self) -> Guard:
         """Digest of the last bytes before `read_offset`."""
+        points = self.trail.points
+        if points and points[-1].offset == self.read_offset:
+            return points[-1].guard  # reckoned already: a scan asks it of every file
         return guard_of(self.tail) if self.tail else self._guard
 
     @property
