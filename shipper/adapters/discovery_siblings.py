@@ -62,10 +62,11 @@ class Siblings:
         met = {(file.device, file.inode) for file in (*seen, *packed)}
         numbers = {inode for _, inode in known}
         paths = {file.path for file in (*seen, *packed)}
-        for directory, bases in _bases_by_directory(followed).items():
-            for entry in _listing(directory):
-                if entry.path in paths:
-                    continue  # of most directories that is all there is
+        for directory, names in _names_by_directory(followed).items():
+            # Most directories hold nothing else: names are taken apart only where something does.
+            strange = [entry for entry in _listing(directory) if entry.path not in paths]
+            bases = _bases_of(names) if strange else set()
+            for entry in strange:
                 self._note_directory(entry, walked)
                 related = not bases.isdisjoint(stems_of(entry.name))
                 if entry.inode() in numbers or (related and not entry.name.endswith(COMPRESSED)):
@@ -88,7 +89,7 @@ class Siblings:
         met = {(file.device, file.inode) for file in seen}
         for entry in self._held:
             self._add(entry, seen, met, known, related=True)
-        bases = {base for names in _bases_by_directory(followed).values() for base in names}
+        bases = _bases_of({path.rpartition("/")[2] for path in followed})
         beside = {_directory(path) for path in followed}
         numbers = {inode for _, inode in known}
         named = {str(path) for text in self._rotated_to for path in Path("/").glob(text.lstrip("/"))}
@@ -159,12 +160,19 @@ def _directory(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-def _bases_by_directory(followed: Iterable[str]) -> dict[str, set[str]]:
-    names: dict[str, set[str]] = {}
+def _names_by_directory(followed: Iterable[str]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
     for path in followed:
-        name = path.rpartition("/")[2]
-        names.setdefault(_directory(path), set()).update((name, unpacked(name), base_of(unpacked(name))))
+        directory, _, name = path.rpartition("/")
+        names.setdefault(directory or "/", []).append(name)
     return names
+
+
+def _bases_of(names: Iterable[str]) -> set[str]:
+    """Return what the rotated forms of files of these *names* are called, before their marks."""
+    bases = set(names)
+    bases |= {unpacked(name) for name in bases if name.endswith(COMPRESSED)}
+    return bases | {base_of(name) for name in bases}
 
 
 def _listing(directory: str) -> list[os.DirEntry[str]]:

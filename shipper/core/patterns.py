@@ -117,6 +117,8 @@ class Excludes:
 
     def match(self, path: str) -> bool:
         """Return whether *path* is left out."""
+        if not self._names and not self._paths:
+            return False
         name = path.rpartition("/")[2]
         return any(regex.fullmatch(name) for regex in self._names) or any(r.fullmatch(path) for r in self._paths)
 
