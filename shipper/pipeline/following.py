@@ -96,7 +96,8 @@ class Following:
     def longest_pause_seconds(self) -> float:
         """The longest time between two scans."""
         pause = self._scan_seconds * STRETCH
-        return pause if self._poll_seconds is None else min(pause, self._poll_seconds)
+        pause = pause if self._poll_seconds is None else min(pause, self._poll_seconds)
+        return max(pause, self._took * SCAN_SHARE)
 
     async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run *work* while nothing is read and no scan is under way; raise what it raises.
@@ -243,7 +244,9 @@ class Following:
                 self._journal.once("directory_polled", directory, directory=directory, reason=reason)
             healthy = watcher.trusted
         pause = self._scan_seconds * (STRETCH if healthy else 1)
-        self._next_scan = self._scanned_at + (pause if self._poll_seconds is None else min(pause, self._poll_seconds))
+        pause = pause if self._poll_seconds is None else min(pause, self._poll_seconds)
+        # Of very many files: what a scan costs must stay a share of what there is.
+        self._next_scan = self._scanned_at + max(pause, self._took * SCAN_SHARE)
 
     async def _identify(self) -> None:
         """Find out whose events came under names that no pattern matches: a followed file's other name, or nobody's.
