@@ -28,6 +28,7 @@ from shipper.pipeline.tailer import Clock
 from shipper.pipeline.tapping import Tapping
 
 RETRY_SECONDS: Final = 10.0
+ONLY_A_RESTART_HELPS: Final = "loop_silent"  # the one reason that a probe of life should hear
 _JSON: Final = "application/json"
 
 
@@ -97,7 +98,8 @@ class Monitoring:
         return Page(503 if view.colour is Colour.RED else 200, body, _JSON)
 
     async def _live(self) -> Page:
-        return Page(200, b"ok\n")
+        dead = [one.text for one in self._parts.health.view().reasons if one.code == ONLY_A_RESTART_HELPS]
+        return Page(503, f"{dead[0]}\n".encode()) if dead else Page(200, b"ok\n")
 
     async def _ready(self) -> Page:
         if not self._parts.census.scans:

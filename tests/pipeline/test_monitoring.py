@@ -56,6 +56,10 @@ def test_the_pages_of_a_running_agent(tmp_path: Path) -> None:
         reason = json.loads(text)["reasons"][0]
         assert (status, reason["code"], reason["text"], reason["colour"]) == (
             503, "file_stalled", "it stands still", "red")  # fmt: skip
+        assert (await get(port, "/livez"))[0] == 200  # a restart would not help
+
+        agent.parts.health.raise_("loop_silent", "does not go round: sender; only a restart helps")
+        assert await get(port, "/livez") == (503, "does not go round: sender; only a restart helps\n")
 
         await scene.stop()
         with pytest.raises(ConnectionRefusedError):
