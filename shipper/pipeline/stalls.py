@@ -173,9 +173,15 @@ class Stalls:
         text = f"does not go round: {', '.join(silent)}; only a restart helps"
         self._say_if(bool(silent), "loop_silent", text)
         now, patience = time.monotonic(), self.patience_seconds
-        hanging = [f"{path} ({now - since:.0f} s)" for path, since in self._parts.tailer.hanging.values() if now - since > patience]
+        hanging = [
+            f"{path} ({now - since:.0f} s)"
+            for path, since in self._parts.tailer.hanging.values()
+            if now - since > patience
+        ]
         self._say_if(
-            bool(hanging), "file_system_hangs", f"{', '.join(hanging)}: does not answer; other files of its file system wait"
+            bool(hanging),
+            "file_system_hangs",
+            f"{', '.join(hanging)}: does not answer; other files of its file system wait",
         )
         hung = self._parts.census.hung_seconds(now)
         where = self._parts.census.hangs_at
