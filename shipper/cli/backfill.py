@@ -25,9 +25,9 @@ from shipper.config.units import duration_seconds
 from shipper.config.zones import host_zone
 from shipper.errors import UsageError
 from shipper.pipeline.backfill.asked import Window
-from shipper.pipeline.backfill.coordinator import Limits, Outcome
 from shipper.pipeline.backfill.crew import Hand, start
 from shipper.pipeline.backfill.keeper import Keeper
+from shipper.pipeline.backfill.outcome import Limits, Outcome
 from shipper.pipeline.backfill.preparation import Asked, carry_out, carry_out_on_dask, now_ms, prepare
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.progress import size

@@ -10,8 +10,8 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from shipper.pipeline.backfill.coordinator import Figures
-from shipper.pipeline.backfill.survey import Job
+from shipper.pipeline.backfill.jobs import Job
+from shipper.pipeline.backfill.outcome import Figures
 from shipper.pipeline.journal import Value, line, to_stderr
 from shipper.pipeline.progress import size
 

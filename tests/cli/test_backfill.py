@@ -59,7 +59,7 @@ def test_killed_again_and_again_it_goes_on_and_what_comes_twice_was_on_its_way(t
             process = await asyncio.create_subprocess_exec(
                 *command(scene, "--quiet", "--max-rate", "12000/s", *paths), cwd=ROOT
             )
-            await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share)  # type: ignore[misc]  # mypy does not see the default
+            await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share, 120)  # type: ignore[misc]  # mypy does not see the default
             process.send_signal(signal.SIGKILL)
             kills += await process.wait() == -signal.SIGKILL
         seen = len(scene.arrived())
@@ -87,10 +87,10 @@ def test_control_z_stops_the_process_when_nothing_is_under_way_and_fg_goes_on(tm
         process = await asyncio.create_subprocess_exec(
             *command(scene, "--quiet", "--max-rate", "6000/s", str(path)), cwd=ROOT, start_new_session=True
         )
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000, 120)
         os.killpg(process.pid, signal.SIGTSTP)
         status = Path(f"/proc/{process.pid}/stat")
-        await scene.receiver.wait_for(lambda: status.read_text().rpartition(") ")[2][0] == "T")
+        await scene.receiver.wait_for(lambda: status.read_text().rpartition(") ")[2][0] == "T", 120)
         reached = len(scene.receiver.seen)
 
         os.killpg(process.pid, signal.SIGCONT)
@@ -111,7 +111,7 @@ def test_control_c_says_how_to_go_on_and_ends_with_1(tmp_path: Path) -> None:
             *command(scene, "--max-rate", "6000/s", str(path)), cwd=ROOT, stderr=subprocess.PIPE,
             stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 1000)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 1000, 120)
         os.killpg(process.pid, signal.SIGINT)
         said, complained = await process.communicate()
 

@@ -14,14 +14,14 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final, Protocol
-
-import msgspec
+from typing import Final
 
 from shipper.adapters.texts import STDIN
-from shipper.pipeline.backfill.crew import Hand, WorkersDie, start
+from shipper.pipeline.backfill.crew import Crew, Hand
 from shipper.pipeline.backfill.deals import Deals, Run, weight
+from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.keeper import Keeper
+from shipper.pipeline.backfill.outcome import Figures, Limits, Observer, Outcome
 from shipper.pipeline.backfill.protocol import (
     Drop,
     Finished,
@@ -37,100 +37,21 @@ from shipper.pipeline.backfill.protocol import (
     Setup,
     State,
 )
-from shipper.pipeline.backfill.survey import Job
-from shipper.pipeline.totals import Totals, total
+from shipper.pipeline.totals import total
 
 LOAD_BYTES: Final = 8 << 20
 MOST_PIECES: Final = 64
-DEATHS_ALLOWED: Final = 5
 STOP_SECONDS: Final = 5.0
 GIVE_UP_SECONDS: Final = 0.5  # for a last answer of an endpoint that has taken nothing for long
 TICK_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 10.0
 
 
-class Observer(Protocol):
-    """Who shows how it goes."""
-
-    def tick(self, figures: Figures) -> None:
-        """Called a few times a second."""
-
-    def file_done(self, job: Job, error: str) -> None:
-        """All of a file is settled, or it was given up."""
-
-    def say(self, event: str, fields: dict[str, str | int | float | bool | None]) -> None:
-        """Something happened that the operator should know."""
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How fast, and for how long.
-
-    Attributes:
-        workers: Processes.
-        events_per_second, bytes_per_second: Over all of them; 0 for no limit.
-        give_up_seconds: Longest wait for an endpoint that takes nothing; None for ever.
-    """
-
-    workers: int = 1
-    events_per_second: float = 0.0
-    bytes_per_second: float = 0.0
-    give_up_seconds: float | None = None
-
-
-class Figures(msgspec.Struct):
-    """How it stands.
-
-    Attributes:
-        read_bytes, todo_bytes: Of the files' text.
-        acked: Records so far.
-        letters: Records that went to the dead letters.
-        running: Files that are being sent.
-        waiting: What is waited for; empty where nothing is.
-        errors: Files that were given up.
-    """
-
-    read_bytes: int
-    todo_bytes: int
-    acked: int
-    letters: int
-    running: list[Run]
-    waiting: str
-    errors: int
-    files_done: int
-
-
-class Outcome(msgspec.Struct, kw_only=True):
-    """What became of it all.
-
-    Attributes:
-        errors: By file.
-        gave_up: The endpoint took nothing for as long as was allowed.
-        stopped: The operator stopped it.
-        cpu_seconds: Of the workers.
-        peak_bytes: Of the largest of them.
-        requests: That the endpoint took.
-    """
-
-    totals: Totals
-    errors: dict[str, str] = {}
-    gave_up: bool = False
-    stopped: bool = False
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_bytes: int = 0
-    requests: int = 0
-
-    @property
-    def delivered(self) -> bool:
-        """Whether every event that was asked for has arrived."""
-        return self.totals.delivered and not (self.errors or self.gave_up or self.stopped)
-
-
 class Coordinator:
     """One run; owns the workers, used from the event loop only.
 
     Attributes:
-        hands: The worker processes.
+        crew: The worker processes.
     """
 
     def __init__(
@@ -144,14 +65,14 @@ class Coordinator:
         spare: Sequence[Hand] = (),
     ) -> None:
         """*jobs* have their rows saved; *spare* are workers that were started early, the first with our stdin."""
-        self._spare = list(spare)
+        share = 1 / limits.workers
+        rate = Rate(limits.events_per_second * share, limits.bytes_per_second * share)
+        reads_stdin = any(job.place.path == STDIN and job.todo for job in jobs)
+        self.crew = Crew(setup, rate, self._heard, spare, reads_stdin=reads_stdin)
         self._deals = deals
         self._keeper = keeper
-        self._setup = setup
         self._limits = limits
         self._observer = observer
-        self.hands: list[Hand] = []
-        self._reads_stdin = any(job.place.path == STDIN and job.todo for job in jobs)
         self._counts: Counter[str] = Counter()
         self._pending = 0
         self._errors: dict[str, str] = {}
@@ -159,15 +80,13 @@ class Coordinator:
         self._todo_bytes = sum(job.planned.todo_bytes for job in jobs)
         self._done_bytes = 0
         self._files_done = 0
-        self._deaths = 0
-        self._cpu, self._peak, self._requests = 0.0, 0, 0
         self._progressed = time.monotonic()
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
         self._paused: set[Hand] | None = None
         self._all_paused = asyncio.Event()
         self._gave_up = False
-        self._listeners: set[asyncio.Task[None]] = set()
+        self._pausing: asyncio.Task[None] | None = None
 
     async def run(self) -> Outcome:
         """Send everything, or as much as can be; workers are gone when this returns.
@@ -180,15 +99,11 @@ class Coordinator:
         self._take_signals()
         try:
             for _ in range(self._limits.workers if self._deals.runs else 0):
-                await self._hire()
-            if self.hands:
+                await self.crew.hire()
+            if self.crew.hands:
                 await self._with_chores()
         finally:
-            patience = GIVE_UP_SECONDS if self._gave_up else STOP_SECONDS
-            await asyncio.gather(*(hand.dismiss(patience) for hand in self.hands))
-            await asyncio.gather(*self._listeners)
-            for hand in self.hands:
-                self._note_end(hand)
+            await self.crew.dismiss(GIVE_UP_SECONDS if self._gave_up else STOP_SECONDS)
             self._give_signals_back()
         await self._keeper.save()
         self._observer.tick(self.figures())
@@ -198,8 +113,8 @@ class Coordinator:
         counts["bytes_read"] = self._done_bytes
         return Outcome(
             totals=total(counts, self._files), errors=self._errors, gave_up=self._gave_up,
-            stopped=self._stop.is_set() and not self._gave_up, seconds=time.monotonic() - began, cpu_seconds=self._cpu,
-            peak_bytes=self._peak, requests=self._requests,
+            stopped=self._stop.is_set() and not self._gave_up, seconds=time.monotonic() - began,
+            cpu_seconds=self.crew.cpu_seconds, peak_bytes=self.crew.peak_bytes, requests=self.crew.requests,
         )  # fmt: skip
 
     async def _with_chores(self) -> None:
@@ -222,14 +137,14 @@ class Coordinator:
             self._news.clear()
             if self._paused is None:
                 self._deal()
-            if not any(hand.pieces for hand in self.hands) and self._paused is None:
+            if not any(hand.pieces for hand in self.crew.hands) and self._paused is None:
                 return
             await self._news.wait()
             await self._replace_dead()
 
     def _deal(self) -> None:
         while True:
-            hand = min(self.hands, key=lambda hand: (hand.load, len(hand.pieces)))
+            hand = min(self.crew.hands, key=lambda hand: (hand.load, len(hand.pieces)))
             if hand.load >= LOAD_BYTES or len(hand.pieces) >= MOST_PIECES:
                 return
             piece = self._deals.next()
@@ -242,46 +157,19 @@ class Coordinator:
             dealt = self._deals.run_of(piece.number)
             size = weight(piece, dealt.job.planned.plain_bytes if dealt else 0)
             if piece.place.path == STDIN:
-                hand = self.hands[0]
+                hand = self.crew.hands[0]
             elif hand.pieces and hand.load + size > LOAD_BYTES + (LOAD_BYTES >> 1):
                 self._deals.put_back(piece)
                 return
             hand.deal(piece, max(size, 1))
 
-    async def _hire(self) -> None:
-        hand = self._spare.pop(0) if self._spare else await start(stdin=self._reads_stdin and not self.hands)
-        hand.tell(self._setup)
-        limits, share = self._limits, 1 / self._limits.workers
-        hand.tell(Rate(limits.events_per_second * share, limits.bytes_per_second * share))
-        self.hands.append(hand)
-        listener = asyncio.create_task(self._listen(hand))
-        self._listeners.add(listener)
-
-    async def _listen(self, hand: Hand) -> None:
-        await hand.listen(self._heard)
-        hand.close()
-        self._news.set()
-
     async def _replace_dead(self) -> None:
-        if self._stop.is_set():
-            return
-        for hand in [hand for hand in self.hands if hand.process.returncode is not None]:
-            self._note_end(hand)
-            self.hands.remove(hand)
-            self._deaths += 1
+        for hand in self.crew.take_dead() if not self._stop.is_set() else ():
             self._observer.say("worker_died", {"status": hand.process.returncode, "pieces": len(hand.pieces)})
-            if self._deaths > DEATHS_ALLOWED * self._limits.workers:
-                raise WorkersDie(f"workers end with status {hand.process.returncode}; what was acknowledged is kept")
             for number in hand.pieces:
                 if self._deals.run_of(number) is not None:
                     self._deals.again(number)
-            await self._hire()
-
-    def _note_end(self, hand: Hand) -> None:
-        self._cpu += hand.state.cpu_seconds
-        self._requests += hand.state.accepted
-        self._peak = max(self._peak, hand.state.peak_bytes)
-        hand.state = State("unknown")
+            await self.crew.hire()
 
     # -- what workers say -------------------------------------------------------------------------------
 
@@ -314,7 +202,7 @@ class Coordinator:
         saved = Saved(moved.number, moved.upto)
         self._keeper.moved(run.job.shipped, moved.points, moved.letters, lambda: hand.tell(saved))
         if moved.counts:
-            self._deaths = 0
+            self.crew.deaths = 0
             self._progressed = time.monotonic()
 
     def _finished(self, hand: Hand, finished: Finished) -> None:
@@ -331,7 +219,7 @@ class Coordinator:
             run.job.shipped.length = finished.length
         following = self._deals.finished(finished.number)
         if following is not None:
-            for each in self.hands:
+            for each in self.crew.hands:
                 if following in each.pieces:
                     each.tell(Go(following))
         if run.finished:
@@ -341,7 +229,7 @@ class Coordinator:
 
     def _give_up_file(self, run: Run, error: str) -> None:
         for number in self._deals.give_up(run, error):
-            for hand in self.hands:
+            for hand in self.crew.hands:
                 if number in hand.pieces:
                     hand.tell(Drop(number))
         self._errors[run.job.place.shown] = error
@@ -355,7 +243,7 @@ class Coordinator:
             await asyncio.sleep(TICK_SECONDS)
             self._observer.tick(self.figures())
             self._news.set()  # a worker's end is seen here at the latest
-            if not any(hand.state.held_bytes for hand in self.hands):
+            if not any(hand.state.held_bytes for hand in self.crew.hands):
                 self._progressed = time.monotonic()  # nothing is waited for but our own work
             patience = self._limits.give_up_seconds
             waited = time.monotonic() - self._progressed
@@ -375,7 +263,7 @@ class Coordinator:
         )  # fmt: skip
 
     def _trouble(self) -> str:
-        for hand in self.hands:
+        for hand in self.crew.hands:
             if hand.state.health in ("refusing", "unreachable"):
                 return f"endpoint {hand.state.health}: {hand.state.message}"
         return ""
@@ -400,21 +288,20 @@ class Coordinator:
 
     def _interrupted(self) -> None:
         if self._stop.is_set():  # the second time: at once
-            for hand in self.hands:
+            for hand in self.crew.hands:
                 with contextlib.suppress(ProcessLookupError):
                     hand.process.kill()
         self.stop()
 
     def _pause_soon(self) -> None:
         if self._paused is None and not self._stop.is_set():
-            task = asyncio.create_task(self._pause())
-            self._listeners.add(task)
+            self._pausing = asyncio.create_task(self._pause())
 
     async def _pause(self) -> None:
         """Send nothing more, wait for what is under way, save, and stop as the terminal wants; go on after it."""
-        self._paused = set(self.hands)
+        self._paused = set(self.crew.hands)
         self._all_paused.clear()
-        for hand in self.hands:
+        for hand in self.crew.hands:
             hand.tell(Pause())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_SECONDS):
@@ -425,6 +312,6 @@ class Coordinator:
         # Here SIGCONT has come.
         self._paused = None
         self._progressed = time.monotonic()
-        for hand in self.hands:
+        for hand in self.crew.hands:
             hand.tell(Resume())
         self._news.set()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from shipper.errors import ShipperError
@@ -14,6 +14,8 @@ from shipper.pipeline.backfill.protocol import (
     LONGEST_LINE_BYTES,
     FromWorker,
     Piece,
+    Rate,
+    Setup,
     State,
     Stop,
     ToWorker,
@@ -22,6 +24,7 @@ from shipper.pipeline.backfill.protocol import (
 )
 
 EXIT_SECONDS: Final = 5.0
+DEATHS_ALLOWED: Final = 5  # of each worker, with nothing delivered in between
 
 
 class WorkersDie(ShipperError):
@@ -103,3 +106,77 @@ async def start(*, stdin: bool = False) -> Hand:
         theirs.close()
     reader, writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE_BYTES)
     return Hand(process, reader, writer)
+
+
+class Crew:
+    """Owns the worker processes of one run; used from the event loop only.
+
+    Attributes:
+        hands: Those that work.
+        deaths: Of them since there was progress.
+        cpu_seconds, peak_bytes, requests: Of those that are gone: all their CPU, the largest's memory, what was taken.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        rate: Rate,
+        heard: Callable[[Hand, FromWorker], None],
+        spare: Sequence[Hand] = (),
+        *,
+        reads_stdin: bool = False,
+    ) -> None:
+        """Set each up with *setup*, at *rate*; what they say goes to *heard*. *spare* are started already."""
+        self.hands: list[Hand] = []
+        self.deaths = 0
+        self.cpu_seconds, self.peak_bytes, self.requests = 0.0, 0, 0
+        self._setup = setup
+        self._rate = rate
+        self._heard = heard
+        self._spare = list(spare)
+        self._reads_stdin = reads_stdin
+        self._listeners: list[asyncio.Task[None]] = []
+
+    async def hire(self) -> None:
+        """Add one."""
+        hand = self._spare.pop(0) if self._spare else await start(stdin=self._reads_stdin and not self.hands)
+        hand.tell(self._setup)
+        hand.tell(self._rate)
+        self.hands.append(hand)
+        self._listeners.append(asyncio.create_task(self._listen(hand)))
+
+    async def _listen(self, hand: Hand) -> None:
+        await hand.listen(self._heard)
+        hand.close()
+
+    def take_dead(self) -> list[Hand]:
+        """Return those that have ended, which are among the hands no more.
+
+        Raises:
+            WorkersDie: They end as soon as they are started.
+        """
+        for listener in self._listeners:
+            if listener.done():
+                listener.result()
+        dead = [hand for hand in self.hands if hand.process.returncode is not None]
+        for hand in dead:
+            self._note_end(hand)
+            self.hands.remove(hand)
+            self.deaths += 1
+        if self.deaths > DEATHS_ALLOWED * (len(self.hands) + len(dead)):
+            status = dead[0].process.returncode if dead else None
+            raise WorkersDie(f"workers end with status {status}; what was acknowledged is kept")
+        return dead
+
+    async def dismiss(self, seconds: float) -> None:
+        """Have all stop, with *seconds* for what is under way."""
+        await asyncio.gather(*(hand.dismiss(seconds) for hand in self.hands))
+        await asyncio.gather(*self._listeners)
+        for hand in self.hands:
+            self._note_end(hand)
+
+    def _note_end(self, hand: Hand) -> None:
+        self.cpu_seconds += hand.state.cpu_seconds
+        self.requests += hand.state.accepted
+        self.peak_bytes = max(self.peak_bytes, hand.state.peak_bytes)
+        hand.state = State("unknown")

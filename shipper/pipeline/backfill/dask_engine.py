@@ -18,10 +18,10 @@ import msgspec
 
 from shipper.errors import DeliveryError, UsageError
 from shipper.pipeline.backfill import dask_task
-from shipper.pipeline.backfill.coordinator import Figures, Limits, Observer, Outcome
 from shipper.pipeline.backfill.dask_task import TOPIC, Shipped
 from shipper.pipeline.backfill.deals import Deals, Run
 from shipper.pipeline.backfill.keeper import Keeper
+from shipper.pipeline.backfill.outcome import Figures, Limits, Observer, Outcome
 from shipper.pipeline.backfill.protocol import Moved, Piece, Said, Setup, State, from_worker, line_of
 from shipper.pipeline.backfill.signals import on_stop
 from shipper.pipeline.totals import total

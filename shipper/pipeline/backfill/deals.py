@@ -19,9 +19,9 @@ from shipper.core.restart import RestartPoint
 from shipper.core.shipped import carry_at, with_settled
 from shipper.errors import SourceError
 from shipper.pipeline.backfill.asked import Window
+from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.protocol import Moved, Piece
 from shipper.pipeline.backfill.stamps import Places
-from shipper.pipeline.backfill.survey import Job
 
 ORDERED_BYTES: Final = 4 << 20  # a worker holds two such pieces and their events
 UNORDERED_BYTES: Final = 16 << 20

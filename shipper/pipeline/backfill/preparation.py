@@ -21,15 +21,17 @@ from shipper.core.rule import Rule, TooOld
 from shipper.core.shipped import Shipped
 from shipper.errors import UsageError
 from shipper.pipeline.backfill.asked import Window
-from shipper.pipeline.backfill.coordinator import Coordinator, Limits, Observer, Outcome
+from shipper.pipeline.backfill.coordinator import Coordinator
 from shipper.pipeline.backfill.crew import Hand
 from shipper.pipeline.backfill.dask_engine import DaskRun
 from shipper.pipeline.backfill.deals import Deals
+from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.keeper import Keeper
 from shipper.pipeline.backfill.known import Known
+from shipper.pipeline.backfill.outcome import Limits, Observer, Outcome
 from shipper.pipeline.backfill.protocol import Setup, Way
 from shipper.pipeline.backfill.stamps import Places, Subject
-from shipper.pipeline.backfill.survey import Job, Surveyor
+from shipper.pipeline.backfill.survey import Surveyor
 from shipper.pipeline.backfill.wanted import Wanted, path_attributes, wanted
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
@@ -93,7 +95,7 @@ def prepare(asked: Asked, shipped: Sequence[Shipped], guard: MatchGuard, now: in
         attributes_of=attributes_of,
     )  # fmt: skip
     jobs = surveyor.jobs(wanted(asked.arguments, config, asked.source))
-    return Prepared(jobs, _plan(asked, jobs, surveyor, now), surveyor.readings)
+    return Prepared(jobs, _plan(asked, jobs, surveyor, now), surveyor.sampler.readings)
 
 
 def agents_rows(state_dir: Path) -> tuple[list[tuple[Life, bool]], Callable[[FileKey], Sequence[Entry]]]:
@@ -113,8 +115,8 @@ def agents_rows(state_dir: Path) -> tuple[list[tuple[Life, bool]], Callable[[Fil
 def _plan(asked: Asked, jobs: Sequence[Job], surveyor: Surveyor, now: int) -> Plan:
     endpoint, limits = asked.config.endpoint, asked.limits
     rate, rate_from = 0.0, "nothing was sampled"
-    if surveyor.sampled_seconds:
-        rate = surveyor.sampled_events / surveyor.sampled_seconds * CONVERSION_SHARE * limits.workers
+    if surveyor.sampler.seconds:
+        rate = surveyor.sampler.events / surveyor.sampler.seconds * CONVERSION_SHARE * limits.workers
         rate_from = f"the samples on this machine, {limits.workers} worker{'s' if limits.workers > 1 else ''}"
     events = sum(job.planned.events for job in jobs)
     todo = sum(job.planned.todo_bytes for job in jobs)
@@ -132,7 +134,7 @@ def _plan(asked: Asked, jobs: Sequence[Job], surveyor: Surveyor, now: int) -> Pl
 
 def _max_age_ms(surveyor: Surveyor) -> int:
     """Return the age limit, which is the endpoint's and so of all sources."""
-    return min((reading.rule.max_age_ms for reading in surveyor.readings), default=24 * 3_600_000)
+    return min((reading.rule.max_age_ms for reading in surveyor.sampler.readings), default=24 * 3_600_000)
 
 
 def setup_of(asked: Asked, readings: Sequence[SourceReading]) -> Setup:

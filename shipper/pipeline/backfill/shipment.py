@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import BinaryIO, Final, NamedTuple
 
@@ -17,16 +17,12 @@ import msgspec
 from shipper.adapters.offsets import Life
 from shipper.adapters.texts import PackedText, Text, open_text
 from shipper.core.batch import Portion, Settlement
-from shipper.core.identity import NO_GUARD, Guard, guard_of
-from shipper.core.letters import DeadLetter
-from shipper.core.model import Carry, Chunk, Span
+from shipper.core.model import Carry, Chunk
 from shipper.core.plan import OPEN_END
-from shipper.core.ranges import without
 from shipper.core.restart import RestartPoint
-from shipper.core.shipped import Settled
-from shipper.core.watermark import Ticket
 from shipper.errors import SourceError
 from shipper.pipeline.accounts import settled_figures
+from shipper.pipeline.backfill.account import Account, Underway
 from shipper.pipeline.backfill.asked import Selection, Window
 from shipper.pipeline.backfill.protocol import Finished, Moved, Piece
 from shipper.pipeline.backfill.stamps import Places, Subject
@@ -62,25 +58,11 @@ class Yard(NamedTuple):
     now_ms: Callable[[], int]
 
 
-class _Chunk(msgspec.Struct, eq=False):
-    """A chunk on its way, in file order: what settles with it.
-
-    Attributes:
-        guards: Of the end of what of it is sent, where later bytes may be left out.
-    """
-
-    ticket: Ticket
-    outside: list[Span]
-    guards: dict[int, Guard]
-    counts: Counter[str]
-    letters: list[DeadLetter]
-
-
 class Mark(NamedTuple):
     """What a portion carries back: whose it is, and its place there."""
 
     shipment: Shipment
-    chunk: _Chunk
+    chunk: Underway
 
 
 class Shipment:
@@ -101,15 +83,11 @@ class Shipment:
         self._seat(piece.begin, piece.carry)
         self._window = Window(piece.since_ms, piece.until_ms, piece.disorder_ms)
         self._selection = Selection(self._window, yard.guard)
-        self._open: deque[_Chunk] = deque()
+        self._account = Account()
         self._held: list[Portion] | None = [] if piece.hold else None
         self._text: Text | None = None
         self._length: int | None = None
         self._points_said: set[int] = set()
-        self._outside: list[Span] = []
-        self._guards: dict[int, Guard] = {}
-        self._counts: Counter[str] = Counter()
-        self._letters: list[DeadLetter] = []
         self._idle = asyncio.Event()
         self._idle.set()
         self._gone = asyncio.Event()
@@ -124,7 +102,7 @@ class Shipment:
             device=0, inode=0, offset=begin, mtime_ns=piece.facts.mtime_ms * 1_000_000, carry=_encode_carry(carry),
         )  # fmt: skip
         self._followed = Followed(life, self._reading, piece.facts.attributes, lineage=piece.number)
-        self._begin = self._upto = self.saved = begin
+        self._begin = self.saved = begin
 
     # -- from outside --------------------------------------------------------------------------------
 
@@ -151,7 +129,7 @@ class Shipment:
     @property
     def unsaved_bytes(self) -> int:
         """Bytes of text that are settled and would be sent again after a kill."""
-        return self._upto - self.saved
+        return self._followed.watermark.safe.offset - self.saved
 
     def left(self) -> Finished:
         """Return how the piece stands when there is no time to finish it."""
@@ -173,22 +151,19 @@ class Shipment:
         await self._idle.wait()
         if self._text is not None:
             self._text.close()
-        return Finished(self.piece.number, self._length, error, self.pending)
+        return Finished(self.piece.number, self._length, error or ("stopped" if self._stopped else ""), self.pending)
 
     def report(self) -> Moved | None:
         """Return what is settled since the last report; None where nothing is."""
-        if self._upto == self._begin and not self._letters and not self._counts:
-            return None
         safe = self._followed.watermark.safe
-        spans = without([Span(self._begin, self._upto)], self._outside)
-        settled = [Settled(span.start, span.end, guard=self._guards.get(span.end, NO_GUARD)) for span in spans]
-        if settled and settled[-1].end == safe.offset:
-            settled[-1] = settled[-1]._replace(carry=_encode_carry(safe.carry), guard=guard_of(safe.tail))
-        moved = Moved(self.piece.number, settled, self._upto, dict(self._counts), self._letters, self._fresh_points())
+        if safe.offset == self._begin and self._account.is_empty:
+            return None
+        moved = Moved(self.piece.number, self._account.settled(self._begin, safe), safe.offset)
+        moved.counts, moved.letters = self._account.take()
+        moved.points = self._fresh_points()
         if self._text is not None:
-            moved.packed_offset = self._text.packed_offset(self._upto)
-        self._begin, self._outside, self._guards = self._upto, [], {}
-        self._counts, self._letters = Counter(), []
+            moved.packed_offset = self._text.packed_offset(safe.offset)
+        self._begin = safe.offset
         return moved
 
     # -- reading ---------------------------------------------------------------------------------------
@@ -278,9 +253,10 @@ class Shipment:
             followed.timeouts, followed.bypassed_until = 0, now + BYPASS_SECONDS
         ticket = followed.track(chunk, encoded)
         followed.chosen = None
-        guards = _guards_of(chunk, asked.outside) if self._window.bounded else {}
-        mark = _Chunk(ticket, asked.outside, guards, Counter(figures(encoded)), [])
-        self._open.append(mark)
+        mark = Underway(ticket, asked.outside, Counter(figures(encoded)))
+        if self._window.bounded:
+            mark.note_guard(chunk)
+        self._account.open(mark)
         self._idle.clear()
         portion = Portion(
             key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry, encoded=encoded,
@@ -298,7 +274,7 @@ class Shipment:
 
     # -- settling ----------------------------------------------------------------------------------------
 
-    def settled(self, portion: Portion, mark: _Chunk, settlement: Settlement) -> None:
+    def settled(self, portion: Portion, mark: Underway, settlement: Settlement) -> None:
         """The sender is done with *portion*."""
         source = portion.converter.rule.source
         self.pending -= portion.encoded.records
@@ -307,14 +283,7 @@ class Shipment:
         watermark = self._followed.watermark
         watermark.ack(mark.ticket)
         watermark.accounts.clear()
-        while self._open and self._open[0].ticket.done:
-            first = self._open.popleft()
-            self._counts.update(first.counts)
-            self._letters += first.letters
-            self._outside += first.outside
-            self._guards.update(first.guards)
-        self._upto = watermark.safe.offset
-        if not self._open:
+        if self._account.close():
             self._idle.set()
         self._yard.changed(self)
 
@@ -326,12 +295,6 @@ class Shipment:
         fresh = [point for point in self._text.file.points if point.plain not in self._points_said]
         self._points_said.update(point.plain for point in fresh)
         return [point for point in fresh if point not in self.piece.points]
-
-
-def _guards_of(chunk: Chunk, outside: list[Span]) -> dict[int, Guard]:
-    """Return the guard of the end of what of *chunk* is sent, by that end."""
-    kept = without([Span(chunk.start, chunk.end)], outside)
-    return {span.end: guard_of(chunk.data[: span.end - chunk.start]) for span in kept[-1:]}
 
 
 async def _given_up(ahead: asyncio.Task[bytes] | None) -> None:

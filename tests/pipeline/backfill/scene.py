@@ -18,10 +18,11 @@ from shipper.config.model import Retry
 from shipper.core.plan import Plan
 from shipper.core.restart import RestartPoint
 from shipper.pipeline.backfill.asked import Window
-from shipper.pipeline.backfill.coordinator import Coordinator, Figures, Limits, Outcome
+from shipper.pipeline.backfill.coordinator import Coordinator
+from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.keeper import Keeper
+from shipper.pipeline.backfill.outcome import Figures, Limits, Outcome
 from shipper.pipeline.backfill.preparation import Asked, Prepared, carry_out, dealt, now_ms, prepare, setup_of
-from shipper.pipeline.backfill.survey import Job
 from shipper.pipeline.guard import MatchGuard
 from tests.end_to_end.receiver import Receiver
 

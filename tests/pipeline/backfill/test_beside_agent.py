@@ -21,7 +21,7 @@ def agent_once(scene: Scene, **source: object) -> None:
     ]
     config = write_config(scene.folder, scene.receiver.url, sources)
     agent = AgentProcess(config, "--once")
-    agent.process.wait(60)
+    agent.process.wait(120)
 
 
 def test_what_the_agent_has_acknowledged_is_not_sent_again_even_when_it_was_packed_since(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_agent_and_backfill_run_at_once_and_nothing_is_sent_twice(tmp_path: Path
         config = write_config(scene.folder, scene.receiver.url, sources)
         agent = AgentProcess(config)
         try:
-            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) >= 1)
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) >= 1, 120)
             scene.write("app.log.1.gz", old)
             command = [sys.executable, "-m", "shipper", "backfill", "-c", str(config), "--quiet", str(live.parent)]
             backfill = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=subprocess.PIPE)
@@ -83,9 +83,9 @@ def test_agent_and_backfill_run_at_once_and_nothing_is_sent_twice(tmp_path: Path
                 file.write(more)
             _, complaints = await backfill.communicate()
             assert backfill.returncode == 0, complaints
-            await scene.receiver.wait_for(lambda: not scene.missing(live_text, more, old))
+            await scene.receiver.wait_for(lambda: not scene.missing(live_text, more, old), 120)
         finally:
-            await asyncio.to_thread(agent.stop)
+            await asyncio.to_thread(agent.stop, 120)
 
         assert not scene.surplus(live_text, more, old)
         assert gzip.decompress((live.parent / "app.log.1.gz").read_bytes()) == old

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from shipper.pipeline.backfill import deals
-from shipper.pipeline.backfill.coordinator import Outcome
 from shipper.pipeline.backfill.keeper import Keeper
+from shipper.pipeline.backfill.outcome import Outcome
 from shipper.pipeline.backfill.preparation import carry_out_on_dask, now_ms, prepare
 from shipper.pipeline.guard import MatchGuard
 from tests.end_to_end.receiver import refuse_content
@@ -93,7 +93,7 @@ def test_a_dask_worker_that_is_killed_loses_nothing_and_the_totals_stay_exact(
             await client.close()
 
             async def murder() -> None:
-                await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 3000)
+                await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 3000, 120)
                 os.kill(victim, signal.SIGKILL)
 
             murdering = asyncio.create_task(murder())
