@@ -20,12 +20,13 @@ from shipper.pipeline.status import Status
 
 ANSWER_SECONDS: Final = 10.0
 FILES_OF_A_SOURCE: Final = 50
+FILES_IN_JSON: Final = 1_000
 
 
 @click.command()
 @click.option("--source", metavar="NAME", shell_complete=source_names,
               help="Only this source, with its files.")  # fmt: skip
-@click.option("--files", "all_files", is_flag=True, help="List every file, the furthest behind first.")
+@click.option("--files", "all_files", is_flag=True, help="List the files, the furthest behind first; 10,000 at most.")
 @place_options
 @json_option
 def status(source: str | None, all_files: bool, config_path: Path | None, state_dir: Path | None, as_json: bool) -> int:
@@ -34,7 +35,7 @@ def status(source: str | None, all_files: bool, config_path: Path | None, state_
     Exit 0: the agent runs and nothing is red. Exit 1: something is, or no agent runs.
     """
     place = place_of(config_path, state_dir)
-    files = -1 if all_files or as_json else FILES_OF_A_SOURCE if source is not None else 0
+    files = -1 if all_files else FILES_IN_JSON if as_json else FILES_OF_A_SOURCE if source is not None else 0
     found = _look(place, source, files)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(found)))

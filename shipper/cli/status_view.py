@@ -45,7 +45,7 @@ def status_page(status: Status, width: int, *, files: bool) -> RenderableType:
     if files:
         parts += [Text(), file_table(status.files, width)]
         if status.files_left_out:
-            parts.append(Text(f"and {status.files_left_out:,} more files: --files lists all", style="dim"))
+            parts.append(Text(f"and {status.files_left_out:,} more files: --files lists them", style="dim"))
     return Group(*parts)
 
 

@@ -40,6 +40,7 @@ from shipper.pipeline.totals import total
 FRESH_SECONDS: Final = 0.25
 LOOKS_PER_COST: Final = 50
 FILES_AT_ONCE: Final = 500
+MOST_FILES: Final = 10_000  # in one answer: to write it holds up the pipeline for some 50 ms
 ALL_SOURCES: Final = ""
 LOOK_AT_HEALTH_EVERY: Final = 3  # samples
 
@@ -49,7 +50,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         source: Only this one, with its files.
-        files: How many files to list; -1 for all.
+        files: How many files to list at most; -1 for as many as one answer may hold.
     """
 
     source: str | None = None
@@ -113,10 +114,8 @@ class Survey:
         if asked.source is not None:
             shown.sources = [source for source in status.sources if source.name == asked.source]
         if asked.files:
-            files = [file async for file in self._files(asked.source)]
-            files.sort(key=lambda file: (file.problem is None, -file.lag_bytes, file.path))
-            shown.files = files if asked.files < 0 else files[: asked.files]
-            shown.files_left_out = len(files) - len(shown.files)
+            most = asked.files if 0 < asked.files < MOST_FILES else MOST_FILES
+            shown.files, shown.files_left_out = await self._first_files(asked.source, most)
         return msgspec.to_builtins(shown)
 
     def sources(self) -> list[str]:
@@ -190,6 +189,18 @@ class Survey:
             skipped=dict(Counter(parts.census.last.skipped.values())),
         )  # fmt: skip
 
+    async def _first_files(self, source: str | None, most: int) -> tuple[list[FileStatus], int]:
+        """Return the *most* files that have a problem or are furthest behind, and how many there are besides."""
+        found, count = list[FileStatus](), 0
+        async for file in self._files(source):
+            found.append(file)
+            count += 1
+            if len(found) >= 2 * most:
+                found.sort(key=_worst_first)
+                del found[most:]
+        found.sort(key=_worst_first)
+        return found[:most], max(count - most, 0)
+
     async def _files(self, source: str | None) -> AsyncGenerator[FileStatus, None]:
         now_ms = self._clock.now_ms()
         for slice_ in _slices(list(self._parts.tailer.followed.values())):
@@ -242,6 +253,10 @@ class Survey:
             budget_bytes=parts.config.limits.memory_bytes // BYTES_FOR_ONE,
             pending_records=parts.tailer.pending_records,
         )
+
+
+def _worst_first(file: FileStatus) -> tuple[bool, int, str]:
+    return file.problem is None, -file.lag_bytes, file.path
 
 
 def _slices(files: Sequence[Followed]) -> Iterator[Sequence[Followed]]:

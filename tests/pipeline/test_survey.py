@@ -149,6 +149,8 @@ def test_files_of_one_source_are_listed_the_furthest_behind_first_and_the_rest_i
 
         assert [file.lag_bytes for file in status.files] == [25, 20]
         assert status.files_left_out == 3
+        assert [file.lag_bytes for file in (await asked(agent, files=1)).files] == [25]
+        assert [file.lag_bytes for file in (await asked(agent, files=-1)).files] == [25, 20, 15, 10, 5]
         with pytest.raises(UsageError, match="other: no such source; there are: app"):
             await asked(agent, source="other")
 
