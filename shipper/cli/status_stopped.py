@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shipper.adapters.dead_letters import DIRECTORY
 from shipper.adapters.offsets_life import Life, LifeState
 from shipper.adapters.offsets_look import holder_of, lives_of
 from shipper.cli.state_access import Place
-from shipper.config.model import Endpoint
+from shipper.config.model import DeadLetters, Endpoint
 from shipper.core.timestamps import utc_text
 from shipper.pipeline.health import Colour, HealthView, Reason
-from shipper.pipeline.status import Backlog, EndpointStatus, FileStatus, SourceStatus, Status
+from shipper.pipeline.status import Backlog, DeadLetterStatus, EndpointStatus, FileStatus, SourceStatus, Status
 from shipper.pipeline.totals import Totals
 
 
@@ -38,9 +39,17 @@ def stopped_status(place: Place, silence: str, now_ms: int) -> Status:
             unread_bytes=sum(file.unread_bytes for file in files), lag_bytes=sum(file.lag_bytes for file in files)
         ),
         totals=Totals(files=len(files)),
+        dead_letters=_dead_letters(place),
         sources=sources,
         files=files,
     )  # fmt: skip
+
+
+def _dead_letters(place: Place) -> DeadLetterStatus:
+    """Return the room that they take; to count them would be to read them all."""
+    taken = sum(path.stat().st_size for path in (place.state_dir / DIRECTORY).glob("*.ndjson"))
+    limits = place.config.dead_letters if place.config is not None else DeadLetters()
+    return DeadLetterStatus(0, taken, limits.max_bytes)
 
 
 def _why(holder: int | None, silence: str, saved_ms: int) -> str:

@@ -58,6 +58,7 @@ def head(status: Status) -> Iterator[RenderableType]:
         )  # fmt: skip
     yield from _endpoint(status)
     if status.agent == "stopped":
+        yield from _dead_letters(status)
         return
     rate, backlog, latency = status.rate, status.backlog, status.append_to_ack
     yield _line(
@@ -77,10 +78,7 @@ def head(status: Status) -> Iterator[RenderableType]:
             f"99 % {lasting(latency.p99_seconds)}",
         )
     yield _line("records", _totals(status))
-    if status.dead_letters.count:
-        letters = status.dead_letters
-        text = f"{letters.count:,} ({size(letters.bytes)} of {size(letters.max_bytes)}): shipper dlq list"
-        yield _line("dead letters", text, "yellow")
+    yield from _dead_letters(status)
     if status.saving_problem is not None:
         yield _line("offsets", f"cannot be saved: {status.saving_problem}", "red")
     for forecast in status.forecasts:
@@ -116,6 +114,15 @@ def _endpoint(status: Status) -> Iterator[RenderableType]:
     error = endpoint.last_error
     if error is not None and endpoint.state == "answering":
         yield _line("last error", f"{error.text} ({since(error.since_ms, status.at_ms)} ago)")
+
+
+def _dead_letters(status: Status) -> Iterator[RenderableType]:
+    letters = status.dead_letters
+    if letters.count or letters.bytes:
+        count = f"{letters.count:,}, " if letters.count else ""
+        yield _line(
+            "dead letters", f"{count}{size(letters.bytes)} of {size(letters.max_bytes)}: shipper dlq list", "yellow"
+        )
 
 
 def _totals(status: Status) -> str:

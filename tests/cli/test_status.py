@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from shipper.adapters.dead_letters import DIRECTORY
 from shipper.adapters.offsets import Life, LifeState, OffsetStore
 from shipper.cli.status import status
 from shipper.cli.status_text import lag, lasting, number, sparkline, stamp
@@ -129,6 +130,8 @@ def state_dir(tmp_path: Path) -> Path:
 
 
 def test_without_an_agent_it_says_so_and_shows_what_the_state_knows(state_dir: Path) -> None:
+    (state_dir / DIRECTORY).mkdir(exist_ok=True)
+    (state_dir / DIRECTORY / "1.ndjson").write_bytes(b"x" * 2048)
     before = {path.name: path.stat().st_mtime_ns for path in state_dir.iterdir()}
 
     text = run("--state-dir", str(state_dir), "--source", "app")
@@ -136,6 +139,7 @@ def test_without_an_agent_it_says_so_and_shows_what_the_state_knows(state_dir: P
 
     assert (text.return_value, listed.return_value) == (1, 1)
     assert "is not running" in text.stdout
+    assert "2.0 KiB of 256.0 MiB: shipper dlq list" in text.stdout
     assert "offsets were saved last at 2026-11-23T20:00:00.000Z" in text.stdout
     found = json.loads(listed.stdout)
     assert (found["agent"], found["health"]["colour"]) == ("stopped", "red")
