@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,39 +69,41 @@ def _dangling(path: Path) -> None:
     path.symlink_to("/nonexistent/target")
 
 
-@pytest.mark.parametrize(
-    "become",
-    [
-        pytest.param(Path.mkdir, id="directory"),
-        pytest.param(_fifo, id="fifo"),
-        pytest.param(_socket, id="socket"),
-        pytest.param(_device, id="device"),
-        pytest.param(_dangling, id="dangling_symlink"),
-    ],
-)
-def test_a_file_that_becomes_something_else_blocks_nobody(tmp_path: Path, become: object) -> None:
+KINDS: dict[str, Callable[[Path], None]] = {
+    "directory": Path.mkdir,
+    "fifo": _fifo,
+    "socket": _socket,
+    "device": _device,
+    "dangling": _dangling,
+}
+
+
+def test_a_file_that_becomes_something_else_blocks_nobody(tmp_path: Path) -> None:
     """What was written before is delivered; the other file goes on; a file under the name again is read."""
 
     async def story(scene: Scene) -> None:
-        turning = scene.append("turning.log", *lines("turning"))
+        for kind in KINDS:
+            scene.append(f"{kind}.log", *lines(kind))
         scene.append("app.log", *lines("app"))
         await scene.start()
         await scene.arrived()
-        turning.unlink()
-        assert callable(become)
-        become(turning)
+        for kind, become in KINDS.items():
+            (scene.logs / f"{kind}.log").unlink()
+            become(scene.logs / f"{kind}.log")
         scene.append("app.log", *lines("meanwhile"))
         await scene.arrived()
 
-        if turning.is_dir():
-            turning.rmdir()
-        else:
-            turning.unlink()
-        scene.append("turning.log", *lines("again"))
+        for kind in KINDS:
+            path = scene.logs / f"{kind}.log"
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
+            scene.append(f"{kind}.log", *lines(f"{kind} again"))
         await scene.arrived()
 
         assert await scene.stop() == 0
-        assert kept(scene, f"a log becomes a {getattr(become, '__name__', '').strip('_')}")
+        assert kept(scene, "a log becomes a directory, FIFO, socket, device, dangling link")
 
     play(Scene(tmp_path), story)
 
@@ -130,40 +133,42 @@ def test_permission_that_is_lost_while_a_file_is_read_loses_nothing(tmp_path: Pa
     play(Scene(tmp_path), story)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(b"with\nnewline.log", id="newline"),
-        pytest.param(b"latin-\xe9\xff.log", id="not_utf8"),
-        pytest.param(b"n" * 251 + b".log", id="255_bytes"),
-        pytest.param(b" \t'\"$(reboot);*?[x].log", id="what_shells_and_globs_take_for_themselves"),
-        pytest.param("日本語🙂.log".encode(), id="beyond_latin"),
-        pytest.param(b"-rf.log", id="like_an_option"),
-    ],
-)
-def test_files_with_odd_names_are_read_rotated_and_found_again(tmp_path: Path, name: bytes) -> None:
+ODD_NAMES = {
+    "a line end": b"with\nnewline.log",
+    "no UTF-8": b"latin-\xe9\xff.log",
+    "255 bytes": b"n" * 251 + b".log",
+    "what shells and globs take for themselves": b" \t'\"$(reboot);*?[x].log",
+    "beyond Latin": "日本語🙂.log".encode(),
+    "like an option": b"-rf.log",
+}
+
+
+def test_files_with_odd_names_are_read_rotated_and_found_again(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        path = Path(os.fsdecode(os.fsencode(scene.logs) + b"/" + name))
+        paths = {text: Path(os.fsdecode(os.fsencode(scene.logs) + b"/" + name)) for text, name in ODD_NAMES.items()}
 
-        def write(*texts: str) -> None:
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(text + "\n" for text in texts)
-            scene.written.extend(texts)
+        def write(what: str) -> None:
+            for text, path in paths.items():
+                wanted = lines(f"{text} {what}", 20)
+                with path.open("a", encoding="utf-8") as file:
+                    file.writelines(line + "\n" for line in wanted)
+                scene.written.extend(wanted)
 
-        write(*lines("first"))
+        write("first")
         await scene.start()
         await scene.arrived()
-        if len(name) < 250:
-            path.rename(os.fsdecode(os.fsencode(path) + b".1"))
-            write(*lines("rotated"))
-            await scene.arrived()
+        for text, path in paths.items():
+            if text != "255 bytes":
+                path.rename(os.fsdecode(os.fsencode(path) + b".1"))
+        write("rotated")
+        await scene.arrived()
         await scene.stop(9)
-        write(*lines("while it was down"))
+        write("while it was down")
         await scene.start()
         await scene.arrived()
 
         assert await scene.stop() == 0
-        assert kept(scene, f"odd name: {name[:24]!r}")
+        assert kept(scene, "odd names: " + ", ".join(ODD_NAMES))
 
     play(Scene(tmp_path), story)
 

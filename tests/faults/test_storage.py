@@ -194,6 +194,33 @@ def test_with_no_room_for_a_dead_letter_the_offset_does_not_pass_it(tmp_path: Pa
         play(scene, lambda scene: story(scene, disk))
 
 
+def test_a_file_that_is_deleted_while_nothing_can_be_spilled_is_held_open(tmp_path: Path) -> None:
+    """Endpoint down, disk full, file deleted: its bytes stay within reach until there is room or an answer."""
+
+    async def story(scene: Scene, disk: SmallDisk) -> None:
+        scene.append("app.log", *lines("before"))
+        await scene.start()
+        await scene.arrived()
+        scene.receiver.script = endpoint.always(503)
+        log = scene.append("app.log", *lines("unread", 20_000))
+        await scene.until(lambda: bool(scene.receiver.seen) and scene.receiver.seen[-1] != scene.receiver.acked[-1:])
+        disk.fill()
+        log.unlink()
+        scene.append("app.log", *lines("new"))
+        await scene.until(lambda: "event=file_drain" in scene.said() or "event=file_renamed" in scene.said())
+        scene.receiver.script = endpoint.accept
+        disk.make_room()
+        await scene.arrived(seconds=60)
+
+        assert await scene.stop() == 0
+        assert kept(scene, "deleted while the endpoint is down and the spill's disk is full")
+
+    scene = Scene(tmp_path)
+    scene.limits = {"memory": "4MiB"}
+    with small_disk(tmp_path / "state") as disk:
+        play(scene, lambda scene: story(scene, disk))
+
+
 def test_a_log_on_a_full_disk_is_delivered_up_to_its_last_byte(tmp_path: Path) -> None:
     """What the program could not write is not in the file: everything that is, arrives."""
 
