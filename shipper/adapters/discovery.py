@@ -84,7 +84,6 @@ class Discovery:
 
     Attributes:
         at: The directory that is looked at, or was last: where a scan hangs.
-        steps: Files that scans have come to so far.
     """
 
     def __init__(self, wanted: Sequence[Wanted], own: Collection[str] = ()) -> None:
@@ -94,10 +93,15 @@ class Discovery:
             for source in wanted
         ]
         self.at = ""
-        self.steps = 0
+        self._steps = 0
         self._own = tuple(os.path.realpath(path) for path in own)
         self._look = Look()
         self._siblings = Siblings(self._look, [path for source in wanted for path in source.rotated_to], self._own)
+
+    @property
+    def steps(self) -> int:
+        """How far scans have come so far: one that takes long and does not hang takes more of them."""
+        return self._steps + self._siblings.steps
 
     def scan(
         self,
@@ -134,7 +138,7 @@ class Discovery:
         for index, (patterns, excludes, source) in enumerate(self._sources):
             for pattern in patterns:
                 for path, entry_stat in self._walk(pattern, found):
-                    self.steps += 1
+                    self._steps += 1
                     key = (entry_stat.st_dev, entry_stat.st_ino)
                     if excludes.match(path) or _is_met(path, key, index, met, found):
                         continue

@@ -39,7 +39,11 @@ class Place(NamedTuple):
 
 
 class Siblings:
-    """Adds to what a scan saw; used by one scan at a time."""
+    """Adds to what a scan saw; used by one scan at a time.
+
+    Attributes:
+        steps: Directories that were listed so far.
+    """
 
     def __init__(self, look: Look, rotated_to: Sequence[str], own: Sequence[str]) -> None:
         """*rotated_to* are patterns of directories; below *own* nothing is looked at."""
@@ -48,6 +52,7 @@ class Siblings:
         self._own = tuple(own)
         self._held: list[os.DirEntry[str]] = []
         self._below: list[str] = []
+        self.steps = 0
 
     def add(
         self,
@@ -64,6 +69,7 @@ class Siblings:
         paths = {file.path for file in (*seen, *packed)}
         for directory, names in _names_by_directory(followed).items():
             # Most directories hold nothing else: names are taken apart only where something does.
+            self.steps += 1
             strange = [entry for entry in _listing(directory) if entry.path not in paths]
             bases = _bases_of(names) if strange else set()
             for entry in strange:
@@ -95,6 +101,7 @@ class Siblings:
         named = {str(path) for text in self._rotated_to for path in Path("/").glob(text.lstrip("/"))}
         others = {*walked, *self._below, *named} - beside
         for directory in sorted(others)[:MOST_DIRECTORIES]:
+            self.steps += 1
             for entry in _listing(directory):
                 related = not bases.isdisjoint(stems_of(entry.name) | {entry.name})
                 if related or entry.inode() in numbers:
