@@ -83,9 +83,9 @@ class BlockInflate:
     def step(self, data: bytes) -> tuple[bytes, int]:
         stream = self._stream
         held = ctypes.create_string_buffer(data, len(data)) if data else None
-        stream.next_in = ctypes.cast(held, ctypes.c_void_p) if held is not None else None
+        stream.next_in = ctypes.addressof(held) if held is not None else None  # a cast would keep the buffer in a cycle
         stream.avail_in = len(data)
-        stream.next_out = ctypes.cast(self._out, ctypes.c_void_p)
+        stream.next_out = ctypes.addressof(self._out)
         stream.avail_out = OUT_BYTES
         if _libz is None:
             raise RuntimeError("there is no libz.so.1")

@@ -41,8 +41,8 @@ def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
         same = by_inode.get((file.device, file.inode))
         if same is not None and _must_be_checked(same, file):
             asked.append(question_about(file, same))
-        if same is None or _is_other_content(same, file) or (file.path != same.path and not same.open):
-            strangers.append(file)  # the last: its inode may have been used again
+        if same is None or _is_other_content(same, file):  # of an inode that was used again the next scan asks
+            strangers.append(file)
     kin = Kin(known, seen, strangers)
     quiet = any(file.packed for file in strangers) and not any(not k.live for k in known)
     quiet = quiet and _all_in_place(by_inode, seen)
@@ -290,7 +290,7 @@ class _Strangers:
 def _was_missed(file: Seen, known: Known) -> bool:
     """Return whether *file* was written after our last look at *known* and rotated since, before we looked again."""
     is_rotated = bool(stems_of(file.path.rpartition("/")[2]))
-    return is_rotated and not known.done and last_written_ns(file) >= known.mtime_ns and file.size > 0
+    return is_rotated and last_written_ns(file) >= known.mtime_ns and file.size > 0
 
 
 __all__ = ["GUARD_BYTES", "Answer", "Decision", "Do", "Known", "Question", "Seen", "decide", "questions"]
