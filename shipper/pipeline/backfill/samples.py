@@ -13,7 +13,7 @@ from shipper.adapters.texts import Text
 from shipper.core.converter import Converter
 from shipper.core.encodings import configured_name, find_mark
 from shipper.core.model import Carry, Chunk
-from shipper.core.rule import Rule
+from shipper.core.rule import RecordFormat, Rule
 from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.stamps import Subject
 from shipper.pipeline.guard import MatchGuard
@@ -75,6 +75,8 @@ class Sampler:
         mark, encoding = _encoding_of(head, subject.converter.rule)
         whole = head[mark : head.rfind(b"\n") + 1] or head[mark:]
         carry = msgspec.structs.replace(subject.carry, encoding=encoding)
+        if subject.converter.rule.format is not RecordFormat.W3C:
+            return carry
         read = self._guard.read(
             subject.converter, Chunk(mark, mark + len(whole), whole), subject.facts, carry, self._now_ms
         )
