@@ -223,13 +223,15 @@ class Search:
             match.fate = Fate.UNREAD
             match.why = f"no agent runs here; {safe:,} bytes are delivered, {behind:,} before this line are not"
             return
-        unread, size = self._live.unread.get(match.id, (0, 0))
+        said = self._live.unread.get(match.id)
+        unread, size = said or (0, 0)
         if unread and match.offset >= size - unread:
             match.fate = Fate.UNREAD
             match.why = f"{match.offset - (size - unread):,} bytes before it are not read yet; {self._live.endpoint}"
             return
         match.fate = Fate.WAITING
-        match.why = f"read, and not acknowledged yet; {self._live.endpoint}"
+        # Of very many files the agent names those that are furthest behind.
+        match.why = f"{'read, and ' if said else ''}not acknowledged yet; {self._live.endpoint}"
 
     def _why_not_followed(self, home: Home) -> str:
         if home.skipped:
