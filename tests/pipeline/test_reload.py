@@ -183,6 +183,36 @@ def test_a_renamed_source_and_a_moved_pattern_take_their_files_over_with_their_o
     play(scene, story)
 
 
+def test_a_source_that_was_renamed_while_the_agent_was_down_sends_nothing_again(tmp_path: Path) -> None:
+    """A rotated file goes along with its lineage: no pattern matches its name."""
+
+    async def story(scene: Scene) -> None:
+        log = scene.append("app.log", "line 0")
+        agent = await scene.start()
+        await scene.arrived(1)
+        log.rename(scene.logs / "app.log.1")
+        scene.append("app.log.1", "line 1")
+        scene.append("app.log", "line 2")
+        await scene.arrived(3)
+        await agent.scanned(1)
+        await scene.stop()
+        scene.append("app.log.1", "line 3")
+        scene.append("app.log", "line 4")
+
+        scene.source = source(scene, "shop", "app*.log")
+        await scene.start()
+        await scene.arrived(5)
+        assert scene.agent is not None
+        await scene.agent.scanned(3)
+
+        assert Counter(scene.receiver.contents()) == Counter(f"line {number}" for number in range(5))
+        assert {name for name, content in sent_by(scene) if content in ("line 3", "line 4")} == {"shop"}
+
+    scene = Scene(tmp_path)
+    scene.source = source(scene, "app")
+    play(scene, story)
+
+
 def test_another_url_gets_what_was_not_sent_and_what_is_under_way_ends_where_it_began(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         other = faults.Receiver()
