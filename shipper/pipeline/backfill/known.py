@@ -14,10 +14,10 @@ from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.texts import Text
 from shipper.adapters.texts_shared import Stat
 from shipper.core.identity import HEAD_BYTES, Guard, Head
-from shipper.core.ledger import BEFORE, COPY, HOLE, Entry
+from shipper.core.ledger import BEFORE, COPY, HOLE, UNKNOWN, Entry, digest_of
 from shipper.core.model import FileKey, Span
 from shipper.core.ranges import merged
-from shipper.core.shipped import Settled, Shipped
+from shipper.core.shipped import Shipped
 from shipper.errors import SourceError
 
 _DELIVERED: tuple[str, ...] = ("", BEFORE, COPY, HOLE)
@@ -82,12 +82,14 @@ class Known:
                 return AgentFile(life, closed, delivered(self._ledger(life.key), life))
         return None
 
-    @staticmethod
-    def _is(life: Life, closed: bool, text: Text, status: Stat) -> bool:
+    def _is(self, life: Life, closed: bool, text: Text, status: Stat) -> bool:
         if life.guard_length:
             return _stands(text, life.offset, Guard(life.guard_length, life.guard_digest))
-        # Nothing was acknowledged yet, or the row is an account without a guard.
-        return _same_inode(life, status) and (closed or not life.offset)
+        if not life.offset:  # nothing was acknowledged yet
+            return _same_inode(life, status)
+        entries = self._ledger(life.key) if closed else []  # an account has no guard, but its ledger has digests
+        last = next((entry for entry in reversed(entries) if not entry.dropped and entry.digest != UNKNOWN), None)
+        return _holds(text, last) if last is not None else _same_inode(life, status)
 
 
 def _may_be(life: Life, first: bytes, status: Stat) -> bool:
@@ -107,6 +109,13 @@ def _stands(text: Text, offset: int, guard: Guard) -> bool:
         return False
 
 
-def settled_spans(shipped: Shipped | None) -> list[Settled]:
-    """Return what is settled of a file."""
-    return shipped.settled if shipped is not None else []
+def _holds(text: Text, entry: Entry) -> bool:
+    """Return whether the bytes of *entry*, which has a digest, are those of *text*."""
+    at, digest = entry.start, entry.seed
+    try:
+        while at < entry.end and (data := text.read_at(at, min(entry.end - at, 1 << 20))):
+            digest = digest_of(data, digest)
+            at += len(data)
+    except SourceError:
+        return False
+    return at == entry.end and digest == entry.digest

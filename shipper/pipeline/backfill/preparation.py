@@ -12,7 +12,7 @@ import msgspec
 
 from shipper.adapters.offsets import Life
 from shipper.adapters.offsets_snapshot import Snapshot
-from shipper.adapters.texts import Text
+from shipper.adapters.texts import STDIN, Text
 from shipper.config import Config, Source, load_presets, rules
 from shipper.core.ledger import Entry
 from shipper.core.model import FileKey
@@ -166,7 +166,14 @@ async def carry_out(
 async def carry_out_on_dask(
     asked: Asked, prepared: Prepared, keeper: Keeper, guard: MatchGuard, observer: Observer, address: str
 ) -> Outcome:
-    """Send what was planned, by the workers of the Dask cluster whose scheduler is at *address*."""
+    """Send what was planned, by the workers of the Dask cluster whose scheduler is at *address*.
+
+    Raises:
+        UsageError: Standard input is this process's alone, or Dask is not installed.
+        DeliveryError: No such scheduler answers.
+    """
+    if any(job.place.path == STDIN for job in prepared.jobs):
+        raise UsageError("standard input cannot be sent by a cluster; leave --engine out")
     deals = await dealt(asked, prepared, keeper, guard, cut=True)
     run = DaskRun(deals, keeper, setup_of(asked, prepared.readings), asked.limits, observer, ordered=asked.ordered)
     return await run.run(address)
