@@ -18,6 +18,7 @@ from typing import Final
 
 from shipper.adapters.control import ControlServer, Handler
 from shipper.adapters.offsets import OffsetStore
+from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Config
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
@@ -98,7 +99,7 @@ class Agent:
         offsets, letters = await open_state(
             config.state_dir, config.dead_letters.max_bytes, config.dead_letters.when_full, now_ms=wall_clock_ms()
         )
-        self._closing.push_async_callback(offsets.close)
+        self._closing.push_async_callback(self._close_state, offsets)
         if offsets.recovered:
             journal.say("state_recovered", detail=offsets.recovered)
         await self._serve_endpoint()
@@ -235,6 +236,14 @@ class Agent:
                 await parts.offsets.run(OffsetStore.backup)
             except StateError as error:
                 self._journal.say("backup_failed", error=str(error), hint="the offsets themselves are saved")
+
+    async def _close_state(self, offsets: OffsetThread) -> None:
+        try:
+            await offsets.close()
+        except StateDamaged:
+            raise
+        except StateError as error:  # a full disk: only the history of decisions waited for this
+            self._journal.once("state_not_saved", "state", error=str(error), hint="nothing is lost by that")
 
     def _close_files(self) -> None:
         for followed in list(self.parts.tailer.followed.values()):
