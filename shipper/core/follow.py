@@ -213,7 +213,7 @@ def _same_inode(known: Known, file: Seen, answers: Answers) -> Decision:
             return Decision(Do.TRUNCATED, known, file, f"other bytes stand before offset {known.offset}", live)
     if moved:
         return Decision(Do.RENAMED, known, file, f"inode {file.inode} was at {known.path}", live)
-    return Decision(Do.CONTINUE, known, file, f"inode {file.inode}, offset {known.offset}", live)
+    return Decision(Do.CONTINUE, known, file, "the same inode", live)  # no text a file: there may be very many
 
 
 # -- files whose inode is not known ------------------------------------------------------------------
