@@ -30,7 +30,7 @@ def _place(path: str) -> _Place:
     return _Place(directory, name)
 
 
-@lru_cache(maxsize=131_072)
+@lru_cache(maxsize=16_384)
 def _names(name: str) -> tuple[str, ...]:
     """Return the names under which the rotated forms of a file called *name* may be looked for."""
     plain = unpacked(name)
