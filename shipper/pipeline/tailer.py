@@ -18,7 +18,7 @@ from shipper.adapters.offsets import LifeState
 from shipper.adapters.watch import is_far, type_of_device
 from shipper.core.batch import Portion, Settlement
 from shipper.core.evidence import Seen
-from shipper.core.identity import HEAD_BYTES
+from shipper.core.identity import head_of
 from shipper.core.lineage_join import JOINED, Join
 from shipper.core.model import Chunk, FileKey
 from shipper.core.stalls import Excuse
@@ -360,7 +360,7 @@ class Tailer:
         return True
 
     async def _take_bytes(self, followed: Followed, data: bytes) -> None:
-        if not followed.head_complete:
+        if not (followed.read_offset and followed.head_complete):
             await self._grow_head(followed, data)
         chunks = followed.feed(data)
         self._add(followed, {"bytes_read": len(data)})
@@ -380,7 +380,7 @@ class Tailer:
     async def _grow_head(self, followed: Followed, data: bytes) -> None:
         """Take the fingerprint anew; *data* is what stands at the read offset."""
         if followed.read_offset == 0:
-            followed.head = followed.head.grown(data[:HEAD_BYTES])
+            followed.head = head_of(data)  # it may have been truncated since its row was made
         else:
             await followed.grow_head()
 
@@ -536,7 +536,7 @@ class Tailer:
         self._open.drop(older)
         lead = turn.data[: joined.lead]
         younger.size, younger.mtime_ns = turn.size_now, turn.mtime_ns
-        younger.head = younger.head.grown(turn.data[:HEAD_BYTES])
+        younger.head = head_of(turn.data)
         younger.waits_for -= {older.key}
         ticket = younger.take_lead(lead, JOINED, self._clock.now_ms())
         self._add(younger, {"bytes_read": len(lead)})
