@@ -33,7 +33,8 @@ class Endpoint:
     """Takes events, or does as it is told.
 
     Attributes:
-        taken: Contents, in the order in which requests were taken.
+        taken: Contents that were taken.
+        sent: Contents of every request, in the order in which they came, whatever the answer.
         script: Answers to come; when it is empty, *standing* is the answer.
         answers_lost: How often events were taken without the agent knowing.
         refused_unnamed: Contents of requests of which one event was refused.
@@ -41,6 +42,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.taken: list[str] = []
+        self.sent: list[str] = []
         self.script: deque[Answer] = deque()
         self.standing = Answer.TAKE
         self.answers_lost = 0
@@ -49,6 +51,7 @@ class Endpoint:
     async def post(self, pieces: Pieces) -> Response:
         """Answer one request."""
         contents = [str(event["content"]) for event in json.loads(b"".join(pieces))]
+        self.sent += contents
         answer = self.script.popleft() if self.script else self.standing
         if answer is Answer.REFUSED:
             raise EndpointUnreachable("connection refused")
@@ -66,7 +69,7 @@ class Endpoint:
             self.refused_unnamed.append(contents)
             self.taken += contents[1:]
             return Response(200, {}, json.dumps({"details": {"message": "1 event was not ingested"}}).encode())
-        self.taken += contents  # in the order in which requests come: they overlap
+        self.taken += contents
         if answer is Answer.LATE:
             await asyncio.sleep(3)
         if answer is Answer.LOST:
