@@ -27,7 +27,9 @@ LARGEST_BYTES: Final = 64 << 20  # of older rows
 MOST_CUTS: Final = 100
 MOST_CUTS_LATER: Final = 1000
 FINE_MS: Final = 3_600_000  # younger spans are kept as they were made
-COARSE_MS: Final = 600_000  # older ones are joined to spans of ten minutes
+COARSE_MS: Final = 600_000  # older ones are joined to spans of ten minutes,
+DAY_MS: Final = 86_400_000
+COARSER_MS: Final = 3_600_000  # and those of more than a day ago to spans of an hour
 
 HOLE: Final = "hole"
 """Why bytes are no part of any record: NULs of a hole, or a byte order mark."""
@@ -163,7 +165,7 @@ def thinned(entries: Sequence[Entry], now_ms: int, kept_ms: int) -> list[Entry]:
     """Return fewer entries for the same bytes and figures.
 
     What is younger than an hour stays. Older spans are joined to ten minutes
-    each; those older than *kept_ms* to one, whose digest holds where no byte of
+    each, after a day to an hour; those older than *kept_ms* to one, whose digest holds where no byte of
     it was passed over.
     """
     old = list(takewhile(lambda entry: entry.acked_ms < now_ms - kept_ms, entries))
@@ -178,7 +180,8 @@ def thinned(entries: Sequence[Entry], now_ms: int, kept_ms: int) -> list[Entry]:
     for entry in entries[len(old) :]:
         last = done[-1] if len(done) > folded else None
         both = None
-        if last is not None and entry.acked_ms < now_ms - FINE_MS and entry.acked_ms - last.read_ms < COARSE_MS:
+        window_ms = COARSE_MS if entry.acked_ms >= now_ms - DAY_MS else COARSER_MS
+        if last is not None and entry.acked_ms < now_ms - FINE_MS and entry.acked_ms - last.read_ms < window_ms:
             both = joined(last, entry, cuts=MOST_CUTS_LATER, largest=LARGEST_BYTES)
         if both is None:
             done.append(entry)

@@ -17,7 +17,7 @@ from shipper.pipeline.journal import Journal
 
 EVERY_SECONDS: Final = 600.0
 ROWS_AT_ONCE: Final = 2_000
-MOST_ROWS: Final = 1_000_000  # some 75 MB; beyond, rows are joined whatever their age
+MOST_ROWS: Final = 500_000  # some 40 MB; beyond, rows are joined whatever their age
 MOST_ACCOUNTS: Final = 100_000
 FEWEST_ROWS: Final = 4
 GROWING_MS: Final = 60_000  # what is younger may still be written to

@@ -63,6 +63,7 @@ def play(folder: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
     [
         pytest.param(0, ROWS, id="an_hour_is_kept_as_it_was"),
         pytest.param(FINE_MS, ROWS * 60_000 // COARSE_MS, id="ten_minutes_each_after_that"),
+        pytest.param(2 * DAY_MS, 1, id="an_hour_each_after_a_day"),
         pytest.param(8 * DAY_MS, 1, id="one_row_in_the_end"),
     ],
 )
