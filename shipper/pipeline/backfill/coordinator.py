@@ -21,7 +21,7 @@ from shipper.pipeline.backfill.crew import Crew, Hand
 from shipper.pipeline.backfill.deals import Deals, Run, weight
 from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.keeper import Keeper
-from shipper.pipeline.backfill.outcome import Figures, Limits, Observer, Outcome
+from shipper.pipeline.backfill.outcome import Figures, Limits, Observer, Outcome, totals_of
 from shipper.pipeline.backfill.protocol import (
     Drop,
     Finished,
@@ -37,7 +37,7 @@ from shipper.pipeline.backfill.protocol import (
     Setup,
     State,
 )
-from shipper.pipeline.totals import total
+from shipper.pipeline.backfill.signals import heard
 
 LOAD_BYTES: Final = 8 << 20
 MOST_PIECES: Final = 64
@@ -96,23 +96,19 @@ class Coordinator:
             WorkersDie: Workers end as soon as they are started.
         """
         began = time.monotonic()
-        self._take_signals()
-        try:
-            for _ in range(self._limits.workers if self._deals.runs else 0):
-                await self.crew.hire()
-            if self.crew.hands:
-                await self._with_chores()
-        finally:
-            await self.crew.dismiss(GIVE_UP_SECONDS if self._gave_up else STOP_SECONDS)
-            self._give_signals_back()
+        with heard(self.stop, self._kill, self._pause_soon):
+            try:
+                for _ in range(self._limits.workers if self._deals.runs else 0):
+                    await self.crew.hire()
+                if self.crew.hands:
+                    await self._with_chores()
+            finally:
+                await self.crew.dismiss(GIVE_UP_SECONDS if self._gave_up else STOP_SECONDS)
         await self._keeper.save()
         self._observer.tick(self.figures())
-        counts = Counter(self._counts)
-        counts["read"] += self._pending
-        counts["pending"] = self._pending
-        counts["bytes_read"] = self._done_bytes
         return Outcome(
-            totals=total(counts, self._files), errors=self._errors, gave_up=self._gave_up,
+            totals=totals_of(self._counts, self._pending, self._done_bytes, self._files),
+            errors=self._errors, gave_up=self._gave_up,
             stopped=self._stop.is_set() and not self._gave_up, seconds=time.monotonic() - began,
             cpu_seconds=self.crew.cpu_seconds, peak_bytes=self.crew.peak_bytes, requests=self.crew.requests,
         )  # fmt: skip
@@ -275,23 +271,10 @@ class Coordinator:
         self._stop.set()
         self._news.set()
 
-    def _take_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self._interrupted)
-        loop.add_signal_handler(signal.SIGTERM, self.stop)
-        loop.add_signal_handler(signal.SIGTSTP, self._pause_soon)
-
-    def _give_signals_back(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
-            loop.remove_signal_handler(number)
-
-    def _interrupted(self) -> None:
-        if self._stop.is_set():  # the second time: at once
-            for hand in self.crew.hands:
-                with contextlib.suppress(ProcessLookupError):
-                    hand.process.kill()
-        self.stop()
+    def _kill(self) -> None:
+        for hand in self.crew.hands:
+            with contextlib.suppress(ProcessLookupError):
+                hand.process.kill()
 
     def _pause_soon(self) -> None:
         if self._paused is None and not self._stop.is_set():

@@ -21,10 +21,9 @@ from shipper.pipeline.backfill import dask_task
 from shipper.pipeline.backfill.dask_task import TOPIC, Shipped
 from shipper.pipeline.backfill.deals import Deals, Run
 from shipper.pipeline.backfill.keeper import Keeper
-from shipper.pipeline.backfill.outcome import Figures, Limits, Observer, Outcome
+from shipper.pipeline.backfill.outcome import Figures, Limits, Observer, Outcome, totals_of
 from shipper.pipeline.backfill.protocol import Moved, Piece, Said, Setup, State, from_worker, line_of
-from shipper.pipeline.backfill.signals import on_stop
-from shipper.pipeline.totals import total
+from shipper.pipeline.backfill.signals import heard
 
 RETRIES: Final = 5
 PIECES_A_THREAD: Final = 2
@@ -92,7 +91,7 @@ class DaskRun:
         began = time.monotonic()
         client = await connect(address)
         try:
-            with on_stop(self.stop):
+            with heard(self.stop):
                 await self._on(client)
         finally:
             with contextlib.suppress(Exception):
@@ -102,12 +101,9 @@ class DaskRun:
         for counts in self._seen.values():  # of pieces that were cut short
             self._counts.update(counts)
         self._observer.tick(self._figures())
-        counts = Counter(self._counts)
-        counts["read"] += self._pending
-        counts["pending"] = self._pending
-        counts["bytes_read"] = self._done_bytes
         return Outcome(
-            totals=total(counts, self._files), errors=self._errors, gave_up=self._gave_up,
+            totals=totals_of(self._counts, self._pending, self._done_bytes, self._files),
+            errors=self._errors, gave_up=self._gave_up,
             stopped=self._stop.is_set() and not self._gave_up, seconds=time.monotonic() - began,
             cpu_seconds=self._cpu, peak_bytes=self._peak, requests=self._requests,
         )  # fmt: skip

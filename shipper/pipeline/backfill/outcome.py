@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
 from shipper.pipeline.backfill.deals import Run
 from shipper.pipeline.backfill.jobs import Job
-from shipper.pipeline.totals import Totals
+from shipper.pipeline.totals import Totals, total
 
 
 class Observer(Protocol):
@@ -86,3 +87,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     def delivered(self) -> bool:
         """Whether every event that was asked for has arrived."""
         return self.totals.delivered and not (self.errors or self.gave_up or self.stopped)
+
+
+def totals_of(counts: Mapping[str, int], pending: int, done_bytes: int, files: int) -> Totals:
+    """Return the totals of what is settled and of *pending* records, which were read and are not."""
+    read = counts.get("read", 0) + pending
+    return total({**counts, "read": read, "pending": pending, "bytes_read": done_bytes}, files)

@@ -88,12 +88,9 @@ class Shipment:
         self._text: Text | None = None
         self._length: int | None = None
         self._points_said: set[int] = set()
-        self._idle = asyncio.Event()
+        self._idle, self._gone = asyncio.Event(), asyncio.Event()
         self._idle.set()
-        self._gone = asyncio.Event()
-        self._stopped = False
-        self._past = False
-        self._read_whole = False
+        self._stopped = self._past = self._read_whole = False
 
     def _seat(self, begin: int, carry: Carry) -> None:
         piece, key = self.piece, self.piece.facts.key
@@ -201,8 +198,8 @@ class Shipment:
         if self.piece.end == OPEN_END:
             self._length = offset
         elif offset < self.piece.end:
-            piece = self.piece
-            raise SourceError(f"{piece.place.shown}: it ends at byte {offset}; before, it had {piece.end} or more")
+            name, end = self.piece.place.shown, self.piece.end
+            raise SourceError(f"{name}: it ends at byte {offset}; before, it had {end} or more")
 
     async def _take(self, chunks: list[Chunk]) -> bool:
         """Convert and offer *chunks*; return whether reading goes back to the last one's end."""
@@ -300,6 +297,4 @@ class Shipment:
 async def _given_up(ahead: asyncio.Task[bytes] | None) -> None:
     """Wait for a read whose result is not wanted: the text must not be read by two threads at a time."""
     if ahead is not None:
-        await asyncio.wait({ahead})
-        if not ahead.cancelled():
-            ahead.exception()
+        await asyncio.gather(ahead, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM ask a run to stop; a second SIGINT ends it at once."""
+"""What the signals of a terminal and of a service ask of a run: to stop, to stop at once, to pause."""
 
 from __future__ import annotations
 
@@ -9,18 +9,30 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def on_stop(stop: Callable[[], None]) -> Iterator[None]:
-    """Call *stop* when the operator wants an end, as long as the block runs; on the event loop."""
+def heard(
+    stop: Callable[[], None], at_once: Callable[[], None] | None = None, pause: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Hear signals as long as the block runs; on the event loop.
+
+    Args:
+        stop: For SIGTERM, and the first SIGINT.
+        at_once: For further ones; None: Python's own way, KeyboardInterrupt.
+        pause: For SIGTSTP; None: the process is stopped where it is.
+    """
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
-        loop.remove_signal_handler(signal.SIGINT)  # the next one is Python's own: KeyboardInterrupt
+        loop.remove_signal_handler(signal.SIGINT)
+        if at_once is not None:
+            loop.add_signal_handler(signal.SIGINT, at_once)
         stop()
 
     loop.add_signal_handler(signal.SIGINT, interrupted)
     loop.add_signal_handler(signal.SIGTERM, stop)
+    if pause is not None:
+        loop.add_signal_handler(signal.SIGTSTP, pause)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        loop.remove_signal_handler(signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTSTP):
+            loop.remove_signal_handler(number)
