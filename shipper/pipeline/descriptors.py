@@ -61,6 +61,7 @@ class Descriptors:
             idle = self._held[key]
             if idle.file is None or (idle.live and idle.ahead is None and (idle.finished or self._crowded)):
                 self.drop(idle)
+                idle.rest()
             else:
                 self._held.move_to_end(key)  # looked at again when the others were
             if len(self._held) < self._wanted:

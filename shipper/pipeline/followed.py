@@ -152,6 +152,11 @@ class Followed:
         """Bytes that were read and belong to a record that is not complete."""
         return self.framer.open_bytes if self.framer else 0
 
+    def rest(self) -> None:
+        """Give up what only reading on needs, where nothing is open: the carry makes it anew, as at a start."""
+        if self.finished:
+            self.framer = None
+
     def settle_layout(self, head: bytes) -> None:
         """Choose how the file is read, from *head*: its first bytes, or those at the offset where it is taken up."""
         if self.framer is not None:
