@@ -8,34 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import resource
 import signal
 import time
 from collections import Counter
-from collections.abc import Coroutine, Sequence
 from typing import Final
 
-from shipper.adapters.control import ControlServer, Handler
+from shipper.adapters.control import ControlServer
 from shipper.adapters.offsets import OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Config
-from shipper.core.letters import DeadLetter
-from shipper.core.model import FileKey
 from shipper.errors import StateDamaged, StateError
-from shipper.pipeline.assembly import Parts, wall_clock_ms
+from shipper.pipeline.assembly import Parts, calm_collector, raise_descriptor_limit, wall_clock_ms
 from shipper.pipeline.embedded import EmbeddedEndpoint
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.ledger_keeping import LedgerKeeper
 from shipper.pipeline.monitoring import Monitoring
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.reload import Reloader
+from shipper.pipeline.seats import Seats
 from shipper.pipeline.service import Service
 from shipper.pipeline.stalls import Stalls
-from shipper.pipeline.state_commands import StateCommands, open_state
-from shipper.pipeline.state_replay import Replayer
-from shipper.pipeline.status_line import Figures, StatusLine
-from shipper.pipeline.supervise import Beats, Supervisor
+from shipper.pipeline.state_commands import open_state
+from shipper.pipeline.status_line import StatusLine, figures_of
+from shipper.pipeline.supervise import Beats, Supervisor, first
 from shipper.pipeline.totals import Totals, total
 from shipper.service_notify import Notifier
 
@@ -76,7 +71,6 @@ class Agent:
         self._status_line = StatusLine()
         self.reloader: Reloader | None = None
         self._stalls: Stalls | None = None
-        self._detached: set[FileKey] = set()
         self._backed_up = 0
 
     # -- starting ----------------------------------------------------------------------------------
@@ -88,7 +82,7 @@ class Agent:
             StateError: The state directory is held by another agent, or damaged.
         """
         config, journal = self._config, self._journal
-        _raise_descriptor_limit()
+        raise_descriptor_limit()
         self._loop = asyncio.get_running_loop()
         self._tasks = Supervisor(journal.say)
         self._closing.push_async_callback(self._tasks.end)
@@ -111,7 +105,7 @@ class Agent:
         self._closing.push_async_callback(self._tasks.end)
         lives = await offsets.run(OffsetStore.load)
         parts.census.take_up([*lives, *parts.spilling.strays({life.key for life in lives})])
-        _calm_collector()
+        calm_collector()
         parts.sender.batches = await offsets.run(OffsetStore.last_batch)
         keeper = LedgerKeeper(offsets, journal, wall_clock_ms, config.limits.ledger_seconds)
         self._tasks.spawn("sender", parts.sender.run())
@@ -121,10 +115,11 @@ class Agent:
         if following:
             monitoring = Monitoring(parts, journal)
             self._closing.push_async_callback(monitoring.stop)
+            seats = Seats(parts)
             self.reloader = reloader = Reloader(
-                parts, journal, on_begin=self._service.reloading, on_end=self._service.ready, detached=self._detached
+                parts, journal, on_begin=self._service.reloading, on_end=self._service.ready, seats=seats
             )
-            handlers = self._handlers() | monitoring.handlers() | {"reload": reloader.answer}
+            handlers = seats.handlers() | monitoring.handlers() | {"reload": reloader.answer}
             self._control = ControlServer(config.state_dir, handlers, monitoring.streams())
             await self._control.start()
             for name, task in monitoring.tasks().items():
@@ -153,13 +148,6 @@ class Agent:
             if await embedded.start():
                 self._tasks.spawn("embedded endpoint", embedded.watch())
 
-    def _handlers(self) -> dict[str, Handler]:
-        commands = StateCommands(
-            self.parts.offsets, self.parts.letters, wall_clock_ms,
-            on_changing=self._detach, on_changed=self._seat_anew, replay=self._replay,
-        )  # fmt: skip
-        return commands.handlers()
-
     # -- running -------------------------------------------------------------------------------------
 
     async def run(self, progress: Progress) -> None:
@@ -170,7 +158,7 @@ class Agent:
         loop.add_signal_handler(signal.SIGHUP, self._ask_to_reload)
         drained = False
         try:
-            await _first(self.start(), self._stop_asked.wait())
+            await first(self.start(), self._stop_asked.wait())
             if progress.shown:
                 self._tasks.spawn("progress", self._show_progress(progress))
             await self._tasks.until(self._stop_asked.wait())
@@ -224,7 +212,7 @@ class Agent:
                 await self._control.stop()
             parts.following.stopping = True
             if drain_seconds and not parts.committer.damaged:  # what can not be saved would be sent again
-                await _first(parts.sender.drain(drain_seconds), self._hurry.wait())
+                await first(parts.sender.drain(drain_seconds), self._hurry.wait())
             await parts.committer.save()
             return parts.sender.held_bytes == 0
 
@@ -268,31 +256,6 @@ class Agent:
         counts["pending"] = self.parts.tailer.pending_records
         return total(counts, len({followed.key.file_id for followed in self.parts.tailer.followed.values()}))
 
-    # -- the control socket's hooks ------------------------------------------------------------------
-
-    async def _replay(self, letters: Sequence[DeadLetter]) -> Sequence[str]:
-        endpoint = self.parts.config.endpoint
-        replayer = Replayer(endpoint.url, endpoint.token, endpoint.timeout_seconds, wall_clock_ms)
-        return await replayer(letters)
-
-    async def _detach(self, keys: Sequence[FileKey]) -> None:
-        """Stop following *keys*, so that their rows can change under us."""
-        self._detached.update(keys)
-        await self.parts.committer.save()
-        for key in keys:
-            followed = self.parts.tailer.followed.get(key)
-            if followed is not None:
-                followed.detached = True
-                self.parts.tailer.remove(followed)
-                self.parts.committer.release(key)
-
-    async def _seat_anew(self, keys: Sequence[FileKey]) -> None:
-        """Follow *keys* again, from where their rows stand now."""
-        lives = await self.parts.offsets.run(OffsetStore.load)
-        self.parts.census.take_up([life for life in lives if life.key in set(keys)])
-        self._detached.difference_update(keys)
-        self.parts.following.scan_soon()
-
     # -- tasks -----------------------------------------------------------------------------------------
 
     async def _back_up(self) -> None:
@@ -317,12 +280,7 @@ class Agent:
     def _status_text(self) -> str:
         if not hasattr(self, "parts"):
             return "starting"
-        parts, endpoint = self.parts, self.parts.sender.health
-        waits = endpoint.state not in ("answering", "unknown") and endpoint.message
-        state = f"{endpoint.state} ({endpoint.message})" if waits else endpoint.state
-        files, counters, lag = len(parts.tailer.followed), parts.tailer.counters, parts.tailer.lag_bytes
-        figures = Figures(time.monotonic(), files, counters["read"], lag, state, parts.health.view())
-        return self._status_line.text(figures)
+        return self._status_line.text(figures_of(self.parts, time.monotonic()))
 
     def _ails(self) -> list[str]:
         """Return why the watchdog must not be fed, if it must not."""
@@ -331,34 +289,6 @@ class Agent:
     def _wake_threadsafe(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed while the observer still had something to say
             self._loop.call_soon_threadsafe(self.parts.tailer.wake.set)
-
-
-async def _first(work: Coroutine[object, object, object], end: Coroutine[object, object, object]) -> None:
-    """Wait for *work*, or until *end* comes before it is done: then it is cancelled."""
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(end)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-    error = outcomes[0]
-    if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
-        raise error
-
-
-def _calm_collector() -> None:
-    """Let garbage be collected seldom: what start-up made stays, and what a chunk makes is freed without it."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-
-
-def _raise_descriptor_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
 
 
 def _figures(totals: Totals) -> dict[str, int]:

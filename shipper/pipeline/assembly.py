@@ -6,6 +6,8 @@ others, and may be looked up by its name afterwards.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import random
 import resource
 import socket
@@ -34,6 +36,7 @@ from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.supervise import Beats
 from shipper.pipeline.tailer import Clock, Tailer
 
+MOST_DESCRIPTORS: Final = 65_536
 BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
 DESCRIPTORS_KEPT: Final = 40  # for the state, the control socket, connections, change events and scans
 FEWEST_OPEN_FILES: Final = 8
@@ -129,6 +132,14 @@ class Parts:
         self.tailer.settled(portion, settlement)  # made after the sender, which it needs
 
 
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as the system grants it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MOST_DESCRIPTORS), hard))
+
+
 def most_open_files() -> int:
     """Return how many log files may be open, by the process's limit: the rest is for the state, sockets and scans."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -179,3 +190,10 @@ def poll_seconds(config: Config) -> float | None:
     scan = config.limits.scan_seconds
     wanted = [scan if source.poll == "always" else source.poll for source in config.sources if source.poll != "auto"]
     return min((seconds for seconds in wanted if not isinstance(seconds, str)), default=None)
+
+
+def calm_collector() -> None:
+    """Let garbage be collected seldom: what start-up made stays, and what a chunk makes is freed without it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

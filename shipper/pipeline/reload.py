@@ -18,7 +18,6 @@ import msgspec
 
 from shipper.adapters.offsets import LifeState, OffsetStore
 from shipper.config import Config, load
-from shipper.core.model import FileKey
 from shipper.errors import ConfigError, ShipperError
 from shipper.pipeline.assembly import (
     BYTES_FOR_ONE,
@@ -33,6 +32,7 @@ from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.reload_plan import Changes, Plan, plan
+from shipper.pipeline.seats import Seats
 
 APPLY_SECONDS: Final = 60.0
 
@@ -72,7 +72,7 @@ class Reloader:
         *,
         on_begin: Callable[[], None],
         on_end: Callable[[], None],
-        detached: Collection[FileKey],
+        seats: Seats,
     ) -> None:
         """Exchange what *parts* go by.
 
@@ -80,16 +80,15 @@ class Reloader:
             parts: Of the running agent.
             journal: Where to say what happened.
             on_begin, on_end: Called around each reload, whatever becomes of it.
-            detached: Files that a command has taken from us for as long as it changes their rows.
+            seats: Who is out of it: taken by a command for as long as that changes their rows, or let go by us.
         """
         self._parts = parts
         self._journal = journal
         self._on_begin = on_begin
         self._on_end = on_end
-        self._detached = detached
+        self._seats = seats
         self._asked = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._leaving: dict[FileKey, Followed] = {}
         self.generation = 1
 
     def ask(self) -> None:
@@ -170,7 +169,7 @@ class Reloader:
         for followed in list(parts.tailer.followed.values()):
             self._reassign(followed, names)
         self._rejoin(names)
-        taken = parts.tailer.followed.keys() | self._leaving.keys() | set(self._detached)
+        taken = parts.tailer.followed.keys() | self._seats.leaving.keys() | self._seats.detached
         parts.census.take_up([life for life in lives if life.key not in taken])
 
     def _reassign(self, followed: Followed, names: Collection[str]) -> None:
@@ -179,7 +178,7 @@ class Reloader:
         if owner is None:
             self._parts.tailer.remove(followed)
             if followed.watermark.pending:
-                self._leaving[followed.key] = followed
+                self._seats.leaving[followed.key] = followed
             self._journal.say("file_left", file=followed.path, source=followed.source, offset=followed.chunk_end)
             return
         reading, attributes = self._parts.census.reading_of(owner, followed.path)
@@ -209,13 +208,13 @@ class Reloader:
     def _rejoin(self, names: Collection[str]) -> None:
         """Follow again what was let go by an earlier reload, is wanted again, and still on its way."""
         tailer, census = self._parts.tailer, self._parts.census
-        for key, followed in list(self._leaving.items()):
+        for key, followed in list(self._seats.leaving.items()):
             if not followed.watermark.pending:
-                del self._leaving[key]
+                del self._seats.leaving[key]
                 continue
             owner = census.owner_of(followed.path) if followed.live else followed.source
             if owner in names and owner is not None:
-                del self._leaving[key]
+                del self._seats.leaving[key]
                 tailer.add(followed)
                 tailer.suspects.add(key)  # nobody has looked at it meanwhile: the next scan does
                 tailer.read_by(followed, owner, *census.reading_of(owner, followed.path))

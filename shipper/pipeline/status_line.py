@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from shipper.pipeline.assembly import Parts
 from shipper.pipeline.health import Colour, HealthView
 from shipper.pipeline.progress import size
 
@@ -42,3 +43,12 @@ class StatusLine:
         if now.health.colour is Colour.GREEN:
             return line
         return f"{now.health.colour.upper()}: {now.health.reasons[0].text} ({line})"
+
+
+def figures_of(parts: Parts, monotonic: float) -> Figures:
+    """Return the figures of *parts* as they are now."""
+    endpoint, tailer = parts.sender.health, parts.tailer
+    waits = endpoint.state not in ("answering", "unknown") and endpoint.message
+    state = f"{endpoint.state} ({endpoint.message})" if waits else endpoint.state
+    files, records, lag_bytes = len(tailer.followed), tailer.counters["read"], tailer.lag_bytes
+    return Figures(monotonic, files, records, lag_bytes, state, parts.health.view())

@@ -108,3 +108,17 @@ class Beats:
 
     def _beat(self, name: str) -> None:
         self._last[name] = self._monotonic()
+
+
+async def first(work: Coroutine[object, object, object], end: Coroutine[object, object, object]) -> None:
+    """Wait for *work*, or until *end* comes before it is done: then it is cancelled."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(end)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    error = outcomes[0]
+    if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
+        raise error
