@@ -106,9 +106,11 @@ def _after(
     """Return what becomes of *decisions* about files that are followed, once those about strangers are *chosen*."""
     adopted = {d.known.key for d in chosen if d.known is not None}
     rotated_since = {one.stream for d in chosen if not d.live and (one := d.known or d.follows) is not None}
+    missed = {d.follows.stream for d in chosen if not d.live and d.follows is not None}
     done: list[Decision] = []
     for decision in decisions:
-        for after in _anew(decision, rotated_since):
+        is_open = decision.known is not None and decision.known.open
+        for after in _anew(decision, missed if is_open else rotated_since):
             known = after.known
             if after.do is not Do.GONE or known is None:
                 done.append(after)
@@ -126,11 +128,12 @@ def missing_name(key: FileKey) -> str:
 def _anew(decision: Decision, rotated_since: Container[int]) -> list[Decision]:
     """Return what to do instead with a truncated file of which rotated forms have appeared.
 
-    Not open, it may as well be another file that has got its inode: it has a
-    place of its own in the lineage then, behind those that appeared.
+    It has a place of its own in the lineage then, behind those that appeared:
+    open, it was truncated more than once; not open, it may as well be another
+    file that has got its inode.
     """
     known = decision.known
-    if decision.do is not Do.TRUNCATED or known is None or known.open or known.stream not in rotated_since:
+    if decision.do is not Do.TRUNCATED or known is None or known.stream not in rotated_since:
         return [decision]
     evidence = f"begins anew after the rotated forms of {known.path}: {decision.evidence}"
     return [

@@ -281,6 +281,7 @@ class Census:
     def _adopt(self, decision: Decision, followed: Followed, seen: Seen) -> None:
         """Read on in a copy."""
         self._partings.found(followed)
+        self._tailer.close_file(followed)
         followed.device, followed.inode = seen.device, seen.inode
         self._move(followed, seen, state_for(seen, live=False))
         followed.size = max(followed.read_offset, 0 if seen.packed else seen.size)

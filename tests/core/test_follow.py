@@ -290,11 +290,14 @@ def test_a_sibling_of_a_file_that_was_not_rotated_is_left_alone() -> None:
     assert verdicts(scan([known(LOG, READ)], [LOG, stranger])) == [("continue", 1, LOG.path)]
 
 
-def test_two_copy_truncates_of_a_sleep_lose_nothing() -> None:
+@pytest.mark.parametrize("opened", [True, False], ids=["agent_up", "agent_down"])
+def test_two_copy_truncates_between_two_looks_lose_nothing(opened: bool) -> None:
     first_copy = OnDisk("/log/app.log.2", 11, OLD, 150, live=False)
     second_copy = OnDisk("/log/app.log.1", 12, NEW, 250, live=False)
 
-    decisions = scan([known(LOG, READ)], [OnDisk(LOG.path, 10, b"third life\n", 300), second_copy, first_copy])
+    decisions = scan(
+        [known(LOG, READ, open=opened)], [OnDisk(LOG.path, 10, b"third life\n", 300), second_copy, first_copy]
+    )
 
     assert verdicts(decisions) == [
         ("adopt", 1, first_copy.path),
