@@ -51,7 +51,7 @@ def shipper(*arguments: object) -> list[str]:
 ONCE = ("run", "--once", "--give-up-after", "100ms")
 
 
-@pytest.mark.parametrize("arguments", [ONCE, ("state", "list"), ("dlq", "list"), ("verify",), ("backfill", "--plan")])
+@pytest.mark.parametrize("arguments", [("state", "list"), ("verify",), ("backfill", "--plan")])
 def test_a_commands_files_are_the_services(config: Path, state_dir: Path, arguments: tuple[str, ...]) -> None:
     subprocess.run(shipper(*ONCE, "-c", config), capture_output=True, check=False)
 
