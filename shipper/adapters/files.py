@@ -13,8 +13,9 @@ import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aiofiles.os import wrap
 
@@ -24,6 +25,8 @@ from shipper.errors import FileUnreadable, FileVanished
 
 _BUFFER = bytearray(256 * 1024 + GUARD_BYTES)  # of the event loop's thread
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_RENAMES_OUTRUN: Final = 8
+_NAMES_LOOKED_AT: Final = 4096  # of a directory: more take long, and a chain of rotated files is never that long
 
 
 class Turn(NamedTuple):
@@ -114,6 +117,21 @@ class OpenFile:
             raise FileVanished(f"{path}: another file stands there now")
         return cls(path, descriptor)
 
+    @classmethod
+    def open_beside(cls, path: str, device: int, inode: int) -> OpenFile | None:
+        """Open the file with that inode under whatever name it has by now in the directory of *path*; None for none.
+
+        A chain of rotated files may be renamed more often than it is looked at. The inode may be that of another file
+        by now: whoever asks looks at the bytes.
+        """
+        for _ in range(_RENAMES_OUTRUN):
+            name = _name_of(path.rpartition("/")[0] or "/", inode)
+            if name is None:
+                return None
+            with suppress(FileVanished, FileUnreadable):
+                return cls.open(name, device, inode)
+        return None
+
     def read_now(self, offset: int, size: int, expect: bytes) -> Turn:
         """Return up to *size* bytes at *offset*; *expect* is what stood right before it.
 
@@ -158,6 +176,14 @@ class OpenFile:
             self._descriptor = -1
 
 
+def _name_of(directory: str, inode: int) -> str | None:
+    try:
+        with os.scandir(directory) as entries:
+            return next((entry.path for entry in islice(entries, _NAMES_LOOKED_AT) if entry.inode() == inode), None)
+    except OSError:
+        return None
+
+
 def inode_of(path: str) -> tuple[int, int] | None:
     """Return device and inode of what *path* leads to; None where that is nothing we can see."""
     try:
@@ -183,19 +209,21 @@ def size_of(path: str, device: int, inode: int) -> int | None:
 
 
 def answer(question: Question) -> Answer | None:
-    """Read the bytes that a question asks for; None where that is not possible just now, or another file is there."""
+    """Read the bytes that a question asks for; None where that is not possible just now, or the file is not there."""
+    device, inode = question.device, question.inode
     try:
-        descriptor = os.open(question.path, _FLAGS)
-    except OSError:
+        file = OpenFile.open(question.path, device, inode)
+    except FileVanished:
+        moved = OpenFile.open_beside(question.path, device, inode)
+        if moved is None:
+            return None
+        file = moved
+    except FileUnreadable:
         return None
     try:
-        status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) != (question.device, question.inode):
-            return None
-        first = os.pread(descriptor, HEAD_BYTES, 0)
         begin = max(question.offset - question.guard_length, 0)
-        return Answer(first, os.pread(descriptor, question.guard_length, begin))
-    except OSError:
+        return Answer(file.first_now(), file.read_now(begin, question.guard_length, b"").data)
+    except (FileVanished, FileUnreadable):
         return None
     finally:
-        os.close(descriptor)
+        file.close()

@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from shipper.adapters.files import OpenFile
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source, fill_path_attributes
 from shipper.core.evidence import Decision, Seen
-from shipper.core.identity import GUARD_BYTES
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES
 from shipper.core.ledger import COPY, SKIPPED
 from shipper.errors import SourceError
+from shipper.pipeline.descriptors import open_wherever
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.succession import lineage_for
@@ -152,13 +152,13 @@ def take_fingerprints(born: Sequence[Followed]) -> None:
         if followed.state is LifeState.UNPACKING or not followed.size:
             continue
         try:
-            file = OpenFile.open(followed.path, followed.device, followed.inode)
+            file = open_wherever(followed)
         except SourceError:  # met again by the next scan, or said when it is to be read
             continue
         try:
             before = min(followed.read_offset, GUARD_BYTES)
             tail = file.read_now(followed.read_offset - before, before, b"").data if before else b""
-            followed.begin_with(file.first_now(), tail)
+            followed.begin_with(file.read_now(0, HEAD_BYTES, b"").data, tail)
         except SourceError:
             continue
         finally:

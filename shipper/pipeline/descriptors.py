@@ -10,10 +10,15 @@ first: it is found again by its name, and its bytes by what stood before them.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
+from shipper.adapters.files import OpenFile
+from shipper.adapters.offsets import LifeState
 from shipper.core.model import FileKey
-from shipper.pipeline.contents import open_content
+from shipper.errors import FileVanished, SourceError
+from shipper.pipeline.contents import Content, open_content
 from shipper.pipeline.followed import Followed
 
 LOOKED_AT: Final = 8
@@ -41,9 +46,22 @@ class Descriptors:
         """
         if followed.file is None:
             self.close_idle(LOOKED_AT)
-            followed.file = open_content(followed.state, followed.path, followed.device, followed.inode)
+            followed.file = open_wherever(followed)
         self._held[followed.key] = followed
         self._held.move_to_end(followed.key)
+
+    def secure(self, files: Iterable[Followed], is_far: Callable[[int], bool]) -> None:
+        """Open rotated ones of *files* that wait to be read, as long as there is room: they are deleted next.
+
+        Without a descriptor nothing would be left of them then, neither to read nor to spill.
+        """
+        for followed in files:
+            if len(self._held) >= self._wanted // 2:
+                return
+            if followed.state is LifeState.DRAINING and followed.file is None and not followed.at_end:
+                with suppress(SourceError):  # said when it is to be read
+                    if not is_far(followed.device):
+                        self.hold(followed)
 
     def drop(self, followed: Followed) -> None:
         """Close *followed*."""
@@ -70,3 +88,33 @@ class Descriptors:
     @property
     def _crowded(self) -> bool:
         return len(self._held) >= self._most
+
+
+def open_wherever(followed: Followed) -> Content:
+    """Open what *followed* is read from, also where its name has changed since it was looked at.
+
+    Raises:
+        SourceError: It is not there, or cannot be opened.
+    """
+    path, device, inode = followed.path, followed.device, followed.inode
+    try:
+        return open_content(followed.state, path, device, inode)
+    except FileVanished:
+        moved = None if followed.state is LifeState.UNPACKING else OpenFile.open_beside(path, device, inode)
+        if moved is None:
+            raise
+        try:
+            if _is_still(followed, moved):
+                return moved
+        except SourceError:
+            pass
+        moved.close()
+        raise
+
+
+def _is_still(followed: Followed, moved: OpenFile) -> bool:
+    """Return whether *moved* is no other file that has got the inode: what stands before an offset is seen later."""
+    if followed.head.length:
+        return followed.head.fits(moved.first_now())
+    now = moved.read_now(0, 0, b"")
+    return (now.size_now, now.mtime_ns) == (followed.size, followed.mtime_ns)

@@ -231,6 +231,7 @@ class Tailer:
     def scanned(self, seen: Iterable[Seen]) -> None:
         """Look after what need not be seen to at every turn: a scan met the files *seen*."""
         self._descriptors.close_idle()
+        self._descriptors.secure(self.followed.values(), self._is_far)
         inodes = ((file.device, file.inode) for file in seen)
         self.forecasts.look(self.followed.values(), inodes, self.counters["bytes_read"])
 

@@ -100,6 +100,22 @@ def test_another_file_under_the_same_name_is_not_opened(log: Path) -> None:
         OpenFile.open(str(log), status.st_dev, status.st_ino)
 
 
+def test_a_file_that_was_renamed_is_found_by_its_inode(log: Path) -> None:
+    status = log.stat()
+    log.rename(log.with_suffix(".1"))
+    log.write_bytes(b"another\n")
+
+    moved = OpenFile.open_beside(str(log), status.st_dev, status.st_ino)
+
+    assert moved is not None
+    assert moved.path == str(log.with_suffix(".1"))
+    assert moved.first_now() == TEXT
+    moved.close()
+    assert answer(Question(str(log), 9, 9, status.st_dev, status.st_ino)) == Answer(TEXT, b"line one\n")
+    log.with_suffix(".1").unlink()
+    assert OpenFile.open_beside(str(log), status.st_dev, status.st_ino) is None
+
+
 def test_a_name_that_leads_to_a_fifo_by_now_does_not_block(log: Path) -> None:
     status = log.stat()
     log.unlink()

@@ -13,7 +13,7 @@ from shipper.adapters.offsets import Life, LifeState
 from shipper.core.model import FileKey
 from shipper.core.rule import RecordFormat, Rule
 from shipper.errors import FileVanished
-from shipper.pipeline.descriptors import Descriptors
+from shipper.pipeline.descriptors import Descriptors, open_wherever
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.open_records import OpenRecords
 from shipper.pipeline.reading import SourceReading
@@ -159,6 +159,63 @@ def test_more_than_the_process_may_hold_are_never_open(files: list[Followed]) ->
 
     assert most <= 7
     assert files[0].file is not None
+
+
+def test_rotated_files_that_wait_are_held_open_as_far_as_there_is_room(files: list[Followed]) -> None:
+    """They are deleted next, and only a descriptor keeps their bytes; a live file, or one that is read, can wait."""
+    for one in files[3:15]:
+        one.state = LifeState.DRAINING
+    finish(files[4])
+    descriptors = Descriptors(wanted=12, most=1000)
+
+    descriptors.secure(files, lambda _device: False)
+
+    assert opened(files) == [4, 6, 7, 8, 9, 10]
+
+
+def test_on_a_file_system_that_may_hang_nothing_is_opened_before_its_turn(files: list[Followed]) -> None:
+    for one in files:
+        one.state = LifeState.DRAINING
+
+    Descriptors(wanted=12, most=1000).secure(files, lambda _device: True)
+
+    assert opened(files) == []
+
+
+@pytest.mark.parametrize("known_head", [True, False])
+def test_a_file_that_was_renamed_since_it_was_looked_at_is_opened_under_its_new_name(
+    files: list[Followed], known_head: bool
+) -> None:
+    one, other = files[0], Path(files[1].path)
+    path = Path(one.path)
+    if known_head:
+        one.begin_with(path.read_bytes(), b"")
+    else:
+        one.size, one.mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
+    moved = path.rename(path.with_name("moved.log"))
+    other.rename(path)
+
+    file = open_wherever(one)
+
+    assert file.path == str(moved)
+    file.close()
+
+
+@pytest.mark.parametrize("known_head", [True, False])
+def test_a_file_that_has_got_the_inode_of_one_that_is_gone_is_not_taken_for_it(
+    files: list[Followed], known_head: bool
+) -> None:
+    one = files[0]
+    path = Path(one.path)
+    if known_head:
+        one.begin_with(path.read_bytes(), b"")
+    else:
+        one.size, one.mtime_ns = path.stat().st_size, path.stat().st_mtime_ns
+    reborn = path.rename(path.with_name("reborn.log"))
+    reborn.write_text("of another file\n", encoding="utf-8")  # the inode is the same, the bytes are not
+
+    with pytest.raises(FileVanished):
+        open_wherever(one)
 
 
 def test_a_file_that_cannot_be_opened_takes_no_place(files: list[Followed]) -> None:
