@@ -124,12 +124,13 @@ class Siblings:
         return reason if reason and packing_of(reason) else None
 
     def _note_directory(self, entry: os.DirEntry[str], walked: Collection[str]) -> None:
-        if len(self._below) < MOST_DIRECTORIES and entry.path not in walked and not entry.is_symlink():
-            try:
-                if entry.is_dir() and not os.path.realpath(entry.path).startswith(self._own or ("\0",)):
-                    self._below.append(entry.path)
-            except OSError:
+        try:
+            if not entry.is_dir(follow_symlinks=False) or len(self._below) >= MOST_DIRECTORIES:
                 return
+        except OSError:
+            return
+        if entry.path not in walked and not os.path.realpath(entry.path).startswith(self._own or ("\0",)):
+            self._below.append(entry.path)
 
     def _add(
         self,

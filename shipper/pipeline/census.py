@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -118,6 +118,12 @@ class Census:
     def reading_of(self, source: str, path: str) -> tuple[SourceReading, dict[str, str]]:
         """Return what reads a file of *source*, and the attributes that its path gives."""
         return self._births.reading_of(source, path)
+
+    def forget(self, keys: Collection[FileKey]) -> None:
+        """Know nothing more of *keys*, whose rows the operator has removed: neither their copies nor their spill."""
+        for key in keys:
+            self._partings.recall(key)
+            self._spilling.spill.forget(key)
 
     # -- a scan ------------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Seats:
     async def _seat_anew(self, keys: Sequence[FileKey]) -> None:
         """Follow *keys* again, from where their rows stand now."""
         lives = await self._parts.offsets.run(OffsetStore.load)
-        self._parts.census.take_up([life for life in lives if life.key in set(keys)])
+        taken = [life for life in lives if life.key in set(keys)]
+        self._parts.census.forget(set(keys) - {life.key for life in taken})
+        self._parts.census.take_up(taken)
         self.detached.difference_update(keys)
         self._parts.following.scan_soon()

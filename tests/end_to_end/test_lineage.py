@@ -224,8 +224,11 @@ async def rotate_while(state: str, scene: Scene, case: Case) -> list[str]:
     return scene.receiver.contents()
 
 
-@pytest.mark.parametrize("state", ["up", "down", "stalled"])
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+ALIKE = {f"compressed_at_once_{ending}" for ending in PACKERS if ending != "gz"}  # an agent that is up reads its own
+TABLE = [(name, state) for name in CASES for state in ("up", "down", "stalled") if state == "down" or name not in ALIKE]
+
+
+@pytest.mark.parametrize(("case", "state"), [(CASES[name], state) for name, state in TABLE], ids=map("-".join, TABLE))
 def test_every_line_arrives_once_and_in_order(tmp_path: Path, case: Case, state: str) -> None:
     scene = Scene(tmp_path)
 

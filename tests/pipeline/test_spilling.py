@@ -180,6 +180,19 @@ def test_a_crash_between_the_copy_and_the_row_loses_nothing(tmp_path: Path) -> N
     play(stalled(tmp_path), story)
 
 
+def test_what_the_operator_forgets_goes_from_the_spill_too(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await delete_while_stalled(scene)
+        assert scene.agent is not None
+        parts = scene.agent.parts
+
+        parts.census.forget(parts.spilling.spill.keys)
+
+        assert segments(scene) == []
+
+    play(stalled(tmp_path), story)
+
+
 def test_the_spill_of_a_file_that_was_moved_back_is_given_up(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
