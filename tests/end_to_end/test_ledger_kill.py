@@ -54,7 +54,7 @@ async def life_of_a_log(folder: Path, source: dict[str, object], rng: random.Ran
     agent = AgentProcess(config)
     writer.append(1)
     last = f"line-{writer.written:07d}"
-    await receiver.wait_for(lambda: any(last in text for text in reversed(receiver.contents()[-50:])), 60)
+    await receiver.wait_for(lambda: any(last in text for text in reversed(receiver.contents()[-50:])), 90)
     assert await asyncio.to_thread(agent.stop) == 0
     await receiver.stop()
     return checked(config)
@@ -62,7 +62,7 @@ async def life_of_a_log(folder: Path, source: dict[str, object], rng: random.Ran
 
 async def request_after(receiver: Receiver, count: int) -> None:
     """Wait until the agent has got so far that it sends."""
-    await receiver.wait_for(lambda: len(receiver.seen) > count, 30)
+    await receiver.wait_for(lambda: len(receiver.seen) > count, 90)
 
 
 def checked(config: Path) -> list[Verified]:

@@ -41,7 +41,7 @@ class Place:
                 file.write(f"line {self.written:05}\n")
 
     async def all_arrived(self) -> None:
-        await self.receiver.wait_for(lambda: len(self.receiver.distinct) >= self.written, 30)
+        await self.receiver.wait_for(lambda: len(self.receiver.distinct) >= self.written, 90)
 
     async def stop(self, agent: AgentProcess) -> int:
         return await asyncio.to_thread(agent.stop)
@@ -76,7 +76,7 @@ def test_an_agent_whose_store_breaks_stops_with_74_and_the_next_one_loses_nothin
         damage(place.state)
         place.write(50)
 
-        status = await asyncio.to_thread(agent.process.wait, 30)
+        status = await asyncio.to_thread(agent.process.wait, 90)
 
         said = agent.log.read_text()
         assert status == 74
@@ -113,7 +113,7 @@ def test_a_store_that_comes_back_older_resends_what_came_since_and_its_ledger_ag
 
         agent = AgentProcess(place.config)
         await place.all_arrived()
-        await place.receiver.wait_for(lambda: len(place.receiver.acked) >= 600)
+        await place.receiver.wait_for(lambda: len(place.receiver.acked) >= 600, 90)
         assert await place.stop(agent) == 0
 
         times = Counter(place.receiver.contents())
