@@ -35,6 +35,8 @@ RECENT_BYTES: Final = 8192
 _decode_carry = msgspec.json.Decoder(Carry)
 _encode_carry = msgspec.json.Encoder().encode
 
+_NO_ATTRIBUTES: Final[dict[str, str]] = {}  # one for the many files that have none; never written to
+
 
 class Followed:
     """A file being read, and its row in the offset store."""
@@ -96,7 +98,7 @@ class Followed:
         self.reading = reading
         self.source = life.source
         self.path = life.path
-        self.path_attributes = path_attributes
+        self.path_attributes = path_attributes or _NO_ATTRIBUTES
         self.device, self.inode = life.device, life.inode
         self.size, self.mtime_ns = life.size, life.mtime_ns
         self.state = life.state
