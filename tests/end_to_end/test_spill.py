@@ -17,7 +17,7 @@ LINES = [f"line {number:06d} {'x' * 80}" for number in range(30_000)]
 
 def configure(folder: Path, url: str, **limits: str) -> Path:
     source: dict[str, object] = {"name": "app", "paths": [str(folder / "logs" / "*.log")], "format": "raw"}
-    config = write_config(folder, url, [source])
+    config = write_config(folder, url, [source], concurrency=1)
     document = json.loads(config.read_text(encoding="utf-8"))
     document["limits"] |= {"memory": "4MiB", **limits}
     config.write_text(json.dumps(document), encoding="utf-8")
@@ -56,18 +56,18 @@ async def outage(folder: Path, *, kill: bool) -> Receiver:
     agent = AgentProcess(config)
     log = folder / "logs" / "app.log"
     log.write_text("".join(line + "\n" for line in LINES[:20_000]), encoding="utf-8")
-    await receiver.wait_for(lambda: bool(receiver.seen))
+    await receiver.wait_for(lambda: bool(receiver.seen), 60)
     log.unlink()
     log.write_text("".join(line + "\n" for line in LINES[20_000:]), encoding="utf-8")
-    await receiver.wait_for(lambda: len(said(folder, "file_spilled")) == 1)
+    await receiver.wait_for(lambda: len(said(folder, "file_spilled")) == 1, 60)
     assert held_deleted(agent, folder) == []
     if kill:
         agent.kill()
         agent = AgentProcess(config)
-        await receiver.wait_for(lambda: len(said(folder, "agent_started")) == 2)
+        await receiver.wait_for(lambda: len(said(folder, "agent_started")) == 2, 60)
     receiver.script = faults.accept
     await receiver.wait_for(lambda: len(receiver.distinct) >= len(LINES), 60)
-    await receiver.wait_for(lambda: not segments(folder))
+    await receiver.wait_for(lambda: not segments(folder), 60)
     assert agent.stop() == 0
     await receiver.stop()
     return receiver
@@ -95,9 +95,9 @@ def test_the_spill_is_compressed_and_for_its_owner_only(tmp_path: Path) -> None:
         log = tmp_path / "logs" / "app.log"
         log.write_text("".join(line + "\n" for line in LINES), encoding="utf-8")
         size = log.stat().st_size
-        await receiver.wait_for(lambda: bool(receiver.seen))
+        await receiver.wait_for(lambda: bool(receiver.seen), 60)
         log.unlink()
-        await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1)
+        await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1, 60)
 
         assert stat.S_IMODE((tmp_path / "state" / "spill").stat().st_mode) == 0o700
         assert {stat.S_IMODE(path.stat().st_mode) for path in segments(tmp_path)} == {0o600}
@@ -117,14 +117,14 @@ def test_at_the_cap_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
         receiver.script = faults.always(503)
         agent = AgentProcess(configure(tmp_path, receiver.url, spill="64KiB"))
         log = tmp_path / "logs" / "app.log"
-        noise = [f"{number:06d} {os.urandom(60).hex()}" for number in range(20_000)]
+        noise = [f"{number:06d} {os.urandom(60).hex()}" for number in range(6_000)]
         log.write_text("".join(line + "\n" for line in noise), encoding="utf-8")
-        await receiver.wait_for(lambda: bool(receiver.seen))
+        await receiver.wait_for(lambda: bool(receiver.seen), 60)
         log.unlink()
-        await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1)
+        await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1, 60)
         receiver.script = faults.accept
-        await receiver.wait_for(lambda: noise[-1] in receiver.distinct)
-        await receiver.wait_for(lambda: not segments(tmp_path))
+        await receiver.wait_for(lambda: noise[-1] in receiver.distinct, 60)
+        await receiver.wait_for(lambda: not segments(tmp_path), 60)
         assert agent.stop() == 0
         await receiver.stop()
 

@@ -15,6 +15,7 @@ LINES = [f"line {number:05d} {'x' * 80}" for number in range(20_000)]
 def stalled(tmp_path: Path, **limits: str) -> Scene:
     scene = Scene(tmp_path)
     scene.limits = {"memory": "4MiB", **limits}
+    scene.endpoint = {"concurrency": 1}  # where order is compared
     scene.receiver.script = faults.always(503)
     return scene
 
@@ -42,9 +43,9 @@ def held_deleted(scene: Scene) -> list[str]:
 async def delete_while_stalled(scene: Scene) -> None:
     log = scene.append("app.log", *LINES)
     await scene.start()
-    await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+    await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
     log.unlink()
-    await scene.receiver.wait_for(lambda: bool(segments(scene)))
+    await scene.receiver.wait_for(lambda: bool(segments(scene)), 60)
 
 
 def test_while_the_endpoint_answers_a_deleted_file_is_read_from_its_descriptor(tmp_path: Path) -> None:
@@ -67,14 +68,14 @@ def test_a_deleted_file_that_is_still_written_keeps_its_descriptor_until_it_is_q
             writer.writelines(line + "\n" for line in LINES[:10_000])
             writer.flush()
             agent = await scene.start()
-            await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+            await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
             log.unlink()
-            await scene.receiver.wait_for(lambda: bool(segments(scene)))
+            await scene.receiver.wait_for(lambda: bool(segments(scene)), 60)
             for at in range(10_000, 20_000, 1000):
                 writer.writelines(line + "\n" for line in LINES[at : at + 1000])
                 writer.flush()
                 await agent.scanned(1)
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
         scene.receiver.script = faults.accept
 
         assert await scene.arrived(20_000, 60) == LINES
@@ -88,7 +89,7 @@ def test_when_the_disk_is_nearly_full_the_descriptor_goes_at_once(tmp_path: Path
         agent.parts.spilling.share_free = lambda _: 0.01
         agent.parts.spilling.stalled = lambda: False
         log = scene.append("app.log", *LINES)
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
         log.unlink()
         await agent.scanned(2)
 
@@ -106,14 +107,14 @@ def test_a_full_disk_keeps_the_descriptor_and_is_tried_again(tmp_path: Path) -> 
         blocked.write_text("a file where the directory should be", encoding="utf-8")
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
         log.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")), 60)
         await agent.scanned(5)
         assert len(held_deleted(scene)) == len(said(scene, "spill_failed")) == 1
 
         blocked.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
 
         assert held_deleted(scene) == []
         scene.receiver.script = faults.accept
@@ -126,7 +127,7 @@ def test_with_no_room_for_a_spill_the_descriptor_is_kept(tmp_path: Path) -> None
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
         log.unlink()
         await agent.scanned(6)
         assert len(held_deleted(scene)) == 1
@@ -143,7 +144,7 @@ def test_what_is_in_the_spill_without_a_row_is_read_all_the_same(tmp_path: Path)
 
     async def story(scene: Scene) -> None:
         await delete_while_stalled(scene)
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
         await scene.stop(0)
         for name in ("offsets.db", "offsets.db-wal", "offsets.db-shm", "offsets.db.good"):
             (scene.folder / "state" / name).unlink(missing_ok=True)
@@ -162,12 +163,12 @@ def test_a_crash_between_the_copy_and_the_row_loses_nothing(tmp_path: Path) -> N
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
         await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
         log.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_drain")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_drain")), 60)
         kept = scene.folder / "before"
         shutil.copytree(scene.folder / "state", kept, ignore=shutil.ignore_patterns("*.sock", "spill"))
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
         await scene.stop(0)
         shutil.move(scene.folder / "state" / "spill", kept / "spill")
         shutil.rmtree(scene.folder / "state")
@@ -183,6 +184,7 @@ def test_a_crash_between_the_copy_and_the_row_loses_nothing(tmp_path: Path) -> N
 def test_what_the_operator_forgets_goes_from_the_spill_too(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         await delete_while_stalled(scene)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
         assert scene.agent is not None
         parts = scene.agent.parts
 
@@ -197,9 +199,9 @@ def test_the_spill_of_a_file_that_was_moved_back_is_given_up(tmp_path: Path) -> 
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
         away = log.rename(scene.folder / "away")
-        await scene.receiver.wait_for(lambda: bool(segments(scene)))
+        await scene.receiver.wait_for(lambda: bool(segments(scene)), 60)
         away.rename(log)
         await agent.scanned(4)
 
@@ -212,10 +214,9 @@ def test_the_spill_of_a_file_that_was_moved_back_is_given_up(tmp_path: Path) -> 
 
 def test_a_file_that_is_recreated_while_the_old_one_is_in_the_spill_comes_after_it(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        scene.endpoint = {"concurrency": 1}
         await delete_while_stalled(scene)
         scene.append("app.log", "the new file")
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
         scene.receiver.script = faults.accept
 
         assert await scene.arrived(20_001, 60) == [*LINES, "the new file"]
