@@ -39,6 +39,24 @@ def test_apt_installs_the_deb_in_a_fresh_debian_with_that_debians_python(deb: Pa
     )
 
 
+def test_the_image_needs_no_systemd_and_runs_as_the_daemon_set_starts_it(deb: Path) -> None:
+    """The steps of packaging/Containerfile, in a tree instead of an image."""
+    root = tree("image", "trixie")
+    shutil.copy(deb, root / "root")
+
+    in_chroot(
+        root,
+        "apt-get update -qq && apt-get install -y --no-install-recommends systemd-standalone-sysusers"
+        f" && apt-get install -y --no-install-recommends /root/{deb.name}",
+    )
+
+    assert not (root / "usr/lib/systemd/systemd").exists()
+    assert in_chroot(root, "command -v shipper").stdout.strip() == "/usr/bin/shipper"
+    assert in_chroot(root, "stat -c '%U:%G %a' /var/lib/shipper").stdout.strip() == "shipper:shipper 700"
+    done = in_chroot(root, "shipper run --once --give-up-after 100ms --json -c /etc/shipper/agent.yaml", check=False)
+    assert json.loads(done.stdout.splitlines()[-1])["balanced"]
+
+
 @pytest.mark.parametrize("python", ["python3.12", "python3.11", "python313", "python3.9"])
 def test_dnf_installs_the_rpm_where_a_python_that_fits_is_to_be_had(rpm: Path, python: str, tmp_path: Path) -> None:
     """The repository is a stand-in: it provides what Red Hat's and SUSE's packages are known to."""

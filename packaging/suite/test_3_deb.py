@@ -88,6 +88,15 @@ def test_the_command_starts_within_a_quarter_of_a_second(host: Machine) -> None:
     assert statistics.median(processor) < 0.25
 
 
+def test_the_first_event_is_sent_within_a_second_of_processor_time_after_the_start(host: Machine) -> None:
+    host.write("/root/first.py", _FIRST)
+    taken = [tuple(map(float, host.run("python3 /root/first.py").stdout.split())) for _ in range(5)]
+    clock, processor = zip(*taken, strict=True)
+    print(f"run to first event: CPU median {statistics.median(processor):.2f} s, clock best {min(clock):.2f} s of 5")
+
+    assert statistics.median(processor) < 1
+
+
 def test_the_status_text_tells_files_rate_and_lag(host: Machine) -> None:
     text = host.wait(
         "a status text", 'test -n "$(systemctl show -P StatusText shipper)" && systemctl show -P StatusText shipper', 30
@@ -377,6 +386,31 @@ def test_where_the_port_is_served_the_endpoint_is_left_alone(host: Machine, deb:
     host.run(f"dpkg -i /root/{deb.name}")
     assert host.run("systemctl is-enabled shipper-endpoint", check=False).stdout.strip() == "disabled"
 
+
+_FIRST = """
+import http.server, os, pathlib, subprocess, tempfile, threading, time
+folder = pathlib.Path(tempfile.mkdtemp())
+first = threading.Event()
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        first.set()
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *words): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+(folder / "a.log").write_text("2026-01-02 03:04:05 INFO one\\n")
+(folder / "agent.yaml").write_text(
+    f"state_dir: {folder}/state\\nendpoint: {{url: 'http://127.0.0.1:{server.server_port}'}}\\n"
+    f"sources: [{{name: a, paths: ['{folder}/*.log']}}]\\n")
+begun = time.monotonic()
+agent = subprocess.Popen(["shipper", "run", "-c", str(folder / "agent.yaml")], stderr=subprocess.DEVNULL)
+assert first.wait(60)
+taken = time.monotonic() - begun
+fields = pathlib.Path(f"/proc/{agent.pid}/stat").read_text().rpartition(")")[2].split()
+agent.kill()
+print(taken, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+"""
 
 _START = """
 import resource, subprocess, time
