@@ -38,12 +38,14 @@ class Scene:
         self.limits: dict[str, object] = {}
         self.environ: dict[str, str] = {}
         self.source: dict[str, object] = {"name": "app", "paths": [f"{self.logs}/**/*.log"], "format": "raw"}
+        self.more_sources: list[dict[str, object]] = []
+        """Before `source`, which reads what they do not."""
         self.written: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> subprocess.Popen[bytes]:
         """Start the agent and wait until it has said so."""
-        config = write_config(self.folder, self.receiver.url, [self.source], **self.endpoint)
+        config = write_config(self.folder, self.receiver.url, [*self.more_sources, self.source], **self.endpoint)
         document = json.loads(config.read_text(encoding="utf-8"))
         document["limits"] |= self.limits
         config.write_text(json.dumps(document), encoding="utf-8")
