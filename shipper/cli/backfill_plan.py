@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Final
 
 import click
 import msgspec
+from rich.console import Console
 from rich.table import Table
 
-from shipper.cli.state_access import console, print_json
 from shipper.core.plan import Plan, PlannedFile
 from shipper.core.timestamps import utc_text
 from shipper.pipeline.progress import size
 
 _COLUMNS: Final = ("file", "read as", "on disk", "text", "from", "to", "to send", "sent", "agent", "events", "too old")
+_PIPE_COLUMNS: Final = 250
 
 
 def print_plan(plan: Plan, *, as_json: bool) -> None:
     """Print what is going to be sent."""
     if as_json:
-        print_json(_builtins(plan))
+        click.echo(json.dumps(_builtins(plan)))
         return
     table = Table(box=None, pad_edge=False)
     for name in _COLUMNS:
@@ -31,10 +33,16 @@ def print_plan(plan: Plan, *, as_json: bool) -> None:
             table.add_row()
         lineage = file.lineage
         table.add_row(*_row(file))
-    console().print(table)
+    _console().print(table)
     click.echo()
     for label, figure in _summary(plan):
         click.echo(f"{label:<10} {figure}")
+
+
+def _console() -> Console:
+    # As cli/state_access.py has it; that one brings the HTTP client along, a third of this command's start-up.
+    plain = Console(highlight=False)
+    return plain if plain.is_terminal else Console(width=_PIPE_COLUMNS, highlight=False)
 
 
 def _row(file: PlannedFile) -> tuple[str, ...]:

@@ -138,6 +138,25 @@ def test_standard_input_is_sent(tmp_path: Path) -> None:
     asyncio.run(with_scene(tmp_path, act))
 
 
+def test_standard_input_whose_reader_was_killed_is_not_called_sent(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *command(scene, "--quiet", "--source", "app", "-"), cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdin is not None
+        process.stdin.write(log(3000))
+        await process.stdin.drain()
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 500, 120)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        _, complained = await process.communicate(log(3000, begin=3000))
+
+        assert process.returncode == 1
+        assert b"the process that read standard input is gone" in complained
+
+    asyncio.run(with_scene(tmp_path, act))
+
+
 def test_the_plan_is_a_table_or_json_and_sends_nothing(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         scene.write("app.log.2.gz", log(500))

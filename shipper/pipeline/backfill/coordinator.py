@@ -74,15 +74,12 @@ class Coordinator:
         self._limits = limits
         self._observer = observer
         self._counts: Counter[str] = Counter()
-        self._pending = 0
         self._errors: dict[str, str] = {}
         self._files = sum(bool(job.todo) for job in jobs)
         self._todo_bytes = sum(job.planned.todo_bytes for job in jobs)
-        self._done_bytes = 0
-        self._files_done = 0
+        self._pending = self._done_bytes = self._files_done = 0
         self._progressed = time.monotonic()
-        self._news = asyncio.Event()
-        self._stop = asyncio.Event()
+        self._news, self._stop = asyncio.Event(), asyncio.Event()
         self._paused: set[Hand] | None = None
         self._all_paused = asyncio.Event()
         self._gave_up = False
@@ -163,7 +160,10 @@ class Coordinator:
         for hand in self.crew.take_dead() if not self._stop.is_set() else ():
             self._observer.say("worker_died", {"status": hand.process.returncode, "pieces": len(hand.pieces)})
             for number in hand.pieces:
-                if self._deals.run_of(number) is not None:
+                run = self._deals.run_of(number)
+                if run is not None and run.job.place.path == STDIN:
+                    self._give_up_file(run, "the process that read standard input is gone, and what it had read")
+                elif run is not None:
                     self._deals.again(number)
             await self.crew.hire()
 
