@@ -49,6 +49,11 @@ class Window(NamedTuple):
         after = self.since_ms is None or stamp_ms >= self.since_ms
         return after and (self.until_ms is None or stamp_ms < self.until_ms)
 
+    def misses(self, earliest_ms: int, latest_ms: int) -> bool:
+        """Return whether no record between these times is asked for."""
+        too_early = self.since_ms is not None and latest_ms < self.since_ms
+        return too_early or (self.until_ms is not None and earliest_ms >= self.until_ms)
+
     def is_past(self, stamp_ms: int) -> bool:
         """Return whether nothing asked for comes after a record of that time."""
         return self.until_ms is not None and stamp_ms >= self.until_ms + self.disorder_ms
@@ -92,12 +97,12 @@ class Selection:
             seen = self._guard.convert(self._without_age(converter), chunk, facts, carry, now_ms)
         stamps = _stamps(seen)
         if stamps is not None:
-            inside = [self._window.has(stamp) for stamp in stamps]
-            if all(inside):
+            earliest, latest = stamps
+            if self._window.has(earliest) and self._window.has(latest):
                 return Asked(encoded, None, [])
-            if not any(inside):
+            if self._window.misses(earliest, latest):
                 outside = [Span(chunk.start, chunk.end)]
-                return Asked(_nothing(encoded), None, outside, past=self._window.is_past(stamps[0]))
+                return Asked(_nothing(encoded), None, outside, past=self._window.is_past(earliest))
         return self._some_of(converter, chunk, facts, carry, now_ms)
 
     def _some_of(self, converter: Converter, chunk: Chunk, facts: FileFacts, carry: Carry, now_ms: int) -> Asked:
@@ -132,12 +137,12 @@ def _ageless(rule: Rule) -> Rule:
     return without_age_limits(msgspec.structs.replace(rule, candidates=()))
 
 
-def _stamps(encoded: Encoded) -> list[int] | None:
+def _stamps(encoded: Encoded) -> tuple[int, int] | None:
     """Return the earliest and the latest time of the events; None where that cannot be told for all."""
     found = _OWN_STAMP.findall(encoded.json) if encoded.restamped else _STAMP.findall(encoded.json)
     if len(found) != encoded.events or not found:
         return None
-    return [ms_of(min(found).decode()), ms_of(max(found).decode())]
+    return ms_of(min(found).decode()), ms_of(max(found).decode())
 
 
 def _nothing(encoded: Encoded) -> Encoded:
