@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipper.core.rotation_names import base_of, is_rotated_name, lineage_of, live_names
+from shipper.core.rotation_names import Mark, base_of, is_rotated_name, lineage_of, live_names, mark_of, stems_of
 
 ROTATED = [
     ("app.log.1", "app.log"), ("app.log.12", "app.log"), ("app.log-20261123", "app.log"),
@@ -63,3 +63,34 @@ def test_the_base_of_a_name_is_what_stood_before_the_rotation(name: str, expecte
 )
 def test_a_lineage_is_named_by_its_live_file(path: str, known_paths: set[str], expected: str) -> None:
     assert lineage_of(path, known_paths) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("app.log.1.gz", "app.log"), ("app.log.1.gz", "app.log.1"), ("app.log.gz", "app.log"),
+        ("app.log-20261126.xz", "app.log"), ("app-2026-11-26.log.zst", "app-2026-11-26.log"),
+        ("app.log.3.bz2", "app.log"),
+    ],
+)  # fmt: skip
+def test_a_compressed_name_stems_from_what_it_was_before_and_from_the_live_one(name: str, stem: str) -> None:
+    assert stem in stems_of(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("app.log.12.gz", Mark(12, ())), ("app.1.log", Mark(1, ())), ("app.log-20261126", Mark(-1, (20261126,))),
+        ("app-2026-11-26.10.log", Mark(-1, (2026, 11, 26, 10))), ("app.log", None), ("app.log.old", None),
+    ],
+)  # fmt: skip
+def test_a_mark_says_the_order_of_a_name_among_its_siblings(name: str, expected: Mark | None) -> None:
+    assert mark_of(name) == expected
+
+
+def test_the_tenth_file_of_a_day_comes_after_the_ninth() -> None:
+    ninth, tenth = mark_of("app-2026-11-26.9.log"), mark_of("app-2026-11-26.10.log")
+
+    assert ninth is not None
+    assert tenth is not None
+    assert ninth.date < tenth.date
