@@ -88,7 +88,7 @@ def decide(
         if decision.do is Do.TRUNCATED:
             orphans.append(same)
             rotated.append(same)
-        elif decision.do is Do.RENAMED:
+        elif decision.do is Do.RENAMED or _may_have_been_emptied(same, file):
             rotated.append(same)
     for gone in [k for k in known if not (k.orphan or k.done) and k.key not in met]:
         rotated.append(gone)
@@ -159,7 +159,14 @@ def _all_in_place(by_inode: Mapping[tuple[int, int], Known], seen: Iterable[Seen
     )
 
 
+def _may_have_been_emptied(known: Known, file: Seen) -> bool:
+    """Return whether all of a file of which nothing was read may have been copied away: it shows in nothing else."""
+    return not (known.offset or known.head.length) and file.mtime_ns != known.mtime_ns
+
+
 def _missing(gone: Known) -> Decision:
+    if gone.open and gone.suspect:
+        return Decision(Do.GONE, gone, None, "its name is gone, and behind the descriptor it was truncated", live=False)
     if gone.open:
         return Decision(Do.DRAIN, gone, None, "its name is gone, the descriptor is still ours", live=False)
     if gone.kept:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
+from unittest.mock import patch
 
 import zstandard
 
 from shipper.config import load
-from shipper.pipeline import agent as agent_module
 from shipper.pipeline.agent import Agent
 from shipper.pipeline.journal import Journal
 from tests.model.clockwork import clockwork
@@ -59,8 +59,8 @@ class World:
         self.known: set[str] = set()
         self._places: dict[tuple[int, int], list[Line]] = {}
         self._held: list[Line] = []
-        self._stack.callback(setattr, agent_module, "_calm_collector", agent_module._calm_collector)
-        agent_module._calm_collector = lambda: None  # hundreds of starts in one process: nothing is to be frozen
+        for name in ("gc.freeze", "gc.set_threshold"):  # hundreds of starts in one process: nothing is to be kept
+            self._stack.enter_context(patch(name))
         self._write_config()
         self.start()
 
@@ -157,10 +157,9 @@ class World:
         self.finish(stream)
         lines = [self.truth.new(stream, padding) for _ in range(count)]
         if poison:
-            bad = self.truth.new(stream, 0)
-            text = f"{bad.text}{POISON}"
-            self.truth.lines[bad.stream, bad.number] = bad._replace(text=text)
-            lines.insert(len(lines) // 2, self.truth.lines[bad.stream, bad.number])
+            bad = lines[count // 2]
+            lines[count // 2] = bad._replace(text=f"{bad.text}{POISON}")
+            self.truth.lines[bad.stream, bad.number] = lines[count // 2]
         self._append(self.path(stream), "".join(one.text + "\n" for one in lines), lines)
 
     def write_in_pieces(self, stream: str, cut: int) -> None:
