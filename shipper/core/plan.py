@@ -6,7 +6,7 @@ looks at the files is pipeline/backfill/survey.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -116,7 +116,7 @@ class Plan(msgspec.Struct, kw_only=True):
                 return f"older than {hours} h: kept as dead letters, not sent (endpoint.too_old: dead_letter)"
 
 
-def lineage_of(path: str, paths: Iterable[str]) -> str:
+def lineage_of(path: str, paths: Container[str]) -> str:
     """Return the live file that *path* was rotated from: the shortest of *paths*, or of the names it may stem from.
 
     A name that only a rotation could have given needs no live file beside it: of access.log.2.gz and
@@ -127,7 +127,7 @@ def lineage_of(path: str, paths: Iterable[str]) -> str:
     if not stems:
         return path
     here = {directory + slash + stem for stem in stems}
-    present = here & set(paths)
+    present = [stem for stem in here if stem in paths]
     if present:
         return min(present, key=lambda stem: (len(stem), stem))
     return directory + slash + min(stems, key=lambda stem: (len(stem), stem))

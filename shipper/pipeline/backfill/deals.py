@@ -150,7 +150,8 @@ class Deals:
         """Take a piece out; return the one of its file that may be sent now."""
         run = self._by_number.pop(number)
         del run.out[number]
-        self.runs = [each for each in self.runs if each is not run or not run.finished]
+        if run.finished and run in self.runs:
+            self.runs.remove(run)
         return next(iter(run.out), None)
 
     def give_up(self, run: Run, error: str) -> list[int]:

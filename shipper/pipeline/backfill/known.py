@@ -7,18 +7,20 @@ file: of two files alike only one can be it, and the other is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.texts import Text
 from shipper.adapters.texts_shared import Stat
-from shipper.core.identity import HEAD_BYTES, Guard, Head
+from shipper.core.identity import HEAD_BYTES, NO_HEAD, Guard, Head, head_of
 from shipper.core.ledger import BEFORE, COPY, HOLE, UNKNOWN, Entry, digest_of
 from shipper.core.model import FileKey, Span
 from shipper.core.ranges import merged
 from shipper.core.shipped import Shipped
 from shipper.errors import SourceError
+
+R = TypeVar("R")
 
 _DELIVERED: tuple[str, ...] = ("", BEFORE, COPY, HOLE)
 """Reasons of the agent's ledger with which bytes are no loss; others were passed over and are ours to send."""
@@ -55,30 +57,34 @@ class Known:
     def __init__(self, shipped: Sequence[Shipped], agent: Sequence[tuple[Life, bool]],
                  ledger: Callable[[FileKey], Sequence[Entry]]) -> None:  # fmt: skip
         """*agent* is its rows and whether each is closed; *ledger* is asked for those that are met."""
-        self._shipped = list(shipped)
-        self._agent = list(agent)
+        self._shipped = _ByHead((row.head, row) for row in shipped)
+        self._agent = _ByHead(
+            (Head(row[0].head_length, row[0].head_digest if row[0].head_length else NO_HEAD.digest), row)
+            for row in agent
+        )
         self._ledger = ledger
 
     def shipped(self, text: Text, status: Stat, seal: bytes) -> Shipped | None:
         """Return what was sent of *text*, and take that row."""
         first = text.read_at(0, HEAD_BYTES)
-        rows = [row for row in self._shipped if row.head.length and row.head.fits(first)]
+        rows = [row for row in self._shipped.fitting(first) if row.head.length]
         rows.sort(key=lambda row: (not (seal and row.seal == seal), not _same_inode(row, status)))
         for row in rows:
             frontier = row.frontier
             if (seal and row.seal == seal) or (frontier is not None and _stands(text, frontier.end, frontier.guard)):
-                self._shipped.remove(row)
+                self._shipped.take(row)
                 return row
         return None
 
     def agents(self, text: Text, status: Stat) -> AgentFile | None:
         """Return what the agent has of *text*, and take that row."""
         first = text.read_at(0, HEAD_BYTES)
-        rows = [row for row in self._agent if _may_be(row[0], first, status)]
+        rows = [row for row in self._agent.fitting(first) if row[0].head_length or _same_inode(row[0], status)]
         rows.sort(key=lambda row: (not _same_inode(row[0], status), row[1]))
-        for life, closed in rows:
+        for row in rows:
+            life, closed = row
             if self._is(life, closed, text, status):
-                self._agent.remove((life, closed))
+                self._agent.take(row)
                 return AgentFile(life, closed, delivered(self._ledger(life.key), life))
         return None
 
@@ -92,10 +98,28 @@ class Known:
         return _holds(text, last) if last is not None else _same_inode(life, status)
 
 
-def _may_be(life: Life, first: bytes, status: Stat) -> bool:
-    if life.head_length:
-        return Head(life.head_length, life.head_digest).fits(first)
-    return _same_inode(life, status)
+class _ByHead(Generic[R]):
+    """Rows by the fingerprint of their first bytes, until they are taken."""
+
+    def __init__(self, rows: Iterable[tuple[Head, R]]) -> None:
+        self._rows: dict[Head, list[R]] = {}
+        for head, row in rows:
+            self._rows.setdefault(head, []).append(row)
+        self._lengths = {head.length for head in self._rows}
+        self._taken = set[int]()
+
+    def fitting(self, first: bytes) -> list[R]:
+        """Return the rows of files that begin as *first* does; those without a fingerprint among them."""
+        heads = [head_of(first[:length]) for length in self._lengths if length <= len(first)]
+        return [row for head in heads for row in self._rows.get(head, ()) if id(row) not in self._taken]
+
+    def take(self, row: R) -> None:
+        """Let no other file be that of *row*."""
+        self._taken.add(id(row))
+
+
+def _head_of_row(life: Life) -> Head:
+    return Head(life.head_length, life.head_digest) if life.head_length else NO_HEAD
 
 
 def _same_inode(row: Life | Shipped, status: Stat) -> bool:

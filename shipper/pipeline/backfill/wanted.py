@@ -50,10 +50,11 @@ def wanted(arguments: Sequence[str], config: Config, source: Source | None) -> l
         UsageError: There is nothing at one of them.
     """
     paths = list(dict.fromkeys(path for argument in arguments for path in _paths(argument, config.state_dir)))
+    names = frozenset(paths)
     found: list[Wanted] = []
     seen = set[tuple[int, int]]()
     for path in paths:
-        lineage = lineage_of(path, paths)
+        lineage = lineage_of(path, names)
         chosen = source or source_of(path, config)
         try:
             status = stat_of(path) if path != STDIN else NO_STAT
@@ -123,7 +124,7 @@ def _texts(path: str, lineage: str, source: Source, status: Stat) -> Iterator[Wa
         members = list(members_of(path, text))
     finally:
         text.close()
-    names = [member.place.member for member in members]
+    names = frozenset(member.place.member for member in members)
     for member in members:
         inside = lineage_of(member.place.member, names)
         own = status._replace(mtime_ns=member.mtime_ns, inode=0, device=0)
