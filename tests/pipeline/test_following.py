@@ -21,6 +21,7 @@ def test_a_busy_neighbour_that_no_source_wants_causes_no_scans(tmp_path: Path) -
         scene.append("app.log", "line 0")
         agent = await scene.start()
         await scene.arrived(1)
+        begun = agent.scans
         scene.append("noise.txt", "new")  # a name that comes is a reason to scan
         scene.append("app.log", "line 1")
         await scene.arrived(2)
@@ -28,6 +29,7 @@ def test_a_busy_neighbour_that_no_source_wants_causes_no_scans(tmp_path: Path) -
             scene.append("noise.txt", "more")
             scene.append("app.log", f"line {number}")
             await scene.arrived(number + 1)
+        await scene.receiver.wait_for(lambda: agent.scans > begun)  # it may be late where the first one took long
         before = agent.scans
 
         for number in range(8, 30):
