@@ -24,19 +24,11 @@ def test_apt_installs_the_deb_in_a_fresh_debian_with_that_debians_python(deb: Pa
     assert in_chroot(root, "stat -c '%U:%G %a' /etc/shipper/agent.yaml").stdout.strip() == "root:shipper 640"
     assert in_chroot(root, "stat -c '%U:%G %a' /var/lib/shipper").stdout.strip() == "shipper:shipper 700"
     assert in_chroot(root, "id -nG shipper").stdout.split() == ["shipper", "adm", "systemd-journal"]
-    assert (
-        in_chroot(root, "cd / && shipper check --offline", check=False)
-        .stdout.strip()
-        .endswith(("0", "warnings: 3", "warnings: 4"))
-    )
+    assert "failed checks: 0," in in_chroot(root, "cd / && shipper check --offline").stdout
     in_chroot(root, "apt-get purge -y shipper")
-    assert (
-        in_chroot(
-            root,
-            "find / -xdev -path '*shipper*' -not -path '/proc/*' -not -path '/var/lib/dpkg/*' -not -path '/root/*' -not -path '/var/log/*' -not -path '/var/cache/*'",
-        ).stdout
-        == ""
-    )
+    kept = ("/proc", "/root", "/var/lib/dpkg", "/var/log", "/var/cache")  # apt's own and this test's
+    others = " ".join(f"-not -path '{folder}/*'" for folder in kept)
+    assert in_chroot(root, f"find / -xdev -path '*shipper*' {others}").stdout == ""
 
 
 def test_the_image_needs_no_systemd_and_runs_as_the_daemon_set_starts_it(deb: Path) -> None:
