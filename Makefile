@@ -2,6 +2,7 @@
 # make test      what the tests need, then lint, types and tests
 # make packages  a deb and an rpm in dist/, with checksums and the list of their parts: docs/packaging.md
 # make package-test  the same, linted, installed, upgraded and removed, under a real systemd (as root, on Debian)
+# make docs      the pages of docs/ as a site, in build/site; every warning is an error
 # make bench     the throughput report (by hand, not in CI)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 CONFIG ?= agent.yaml
 JOBS ?= 2
 
-.PHONY: run test lint types unit bench packages package-test clean
+.PHONY: run test lint types unit bench docs packages package-test clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) packaging/require_python.py
@@ -39,6 +40,14 @@ unit: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks.report
+
+$(VENV)/.installed-docs: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --quiet
+	@echo build/site/index.html
 
 build/tools/.installed: packaging/tools.lock
 	$(PYTHON) packaging/require_python.py
