@@ -53,9 +53,10 @@ def fits(file: Seen, known: Known, answer: Answer) -> bool:
     if not point.offset and known.offset:
         return False
     length = len(answer.first) if file.packed else file.size
-    # A copy that is shorter than the head was when it was taken last: what stands before the point must do.
-    alike = length < known.head.length or known.head.fits(answer.first)
-    return alike and point.guard.fits(answer.before)
+    # A copy that is shorter than the head was when it was taken last: what stands before the point must do, and where
+    # nothing was read there is no such thing. An empty file would be a copy of everything.
+    short = length < known.head.length and point.offset > 0
+    return (short or known.head.fits(answer.first)) and point.guard.fits(answer.before)
 
 
 def is_copy(file: Seen, known: Known, answers: Answers) -> bool:

@@ -213,6 +213,17 @@ def test_a_shorter_file_that_only_begins_alike_is_no_copy() -> None:
     assert all(d.begin_at == 0 for d in decisions)
 
 
+def test_an_empty_copy_is_not_taken_for_that_of_a_file_of_which_nothing_was_read() -> None:
+    """An empty file copied away leaves an empty one, which would begin like anything."""
+    empty, copy = OnDisk("/log/app.log.1", 11, b"", 150, live=False), OnDisk("/log/app.log.2", 12, OLD, 140, live=False)
+    met = known(LOG, 0, head=head_of(OLD[:HEAD_BYTES]))
+
+    decisions = scan([met], [OnDisk(LOG.path, 10, NEW, 200), empty, copy])
+
+    assert ("adopt", 1, copy.path) in verdicts(decisions)
+    assert not any(d.seen is not None and d.seen.path == empty.path for d in decisions)
+
+
 def test_the_second_of_two_copies_is_not_shipped_again() -> None:
     copies = [OnDisk(f"/log/app.log.{name}", 11 + n, OLD, 150, live=False) for n, name in enumerate(("1", "bak"))]
 
