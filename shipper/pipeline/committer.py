@@ -140,6 +140,8 @@ class Committer:
     async def save(self) -> bool:
         """Save everything that waits; return whether it is durable.
 
+        Cancelled, it ends the round first: what was taken for one would else be nobody's.
+
         Raises:
             StateDamaged: The database is. Nothing of this round is saved, nor of any later one: a second call
                 returns False, so that the agent can stop in order.
@@ -151,20 +153,27 @@ class Committer:
             saving = self._take()
             if saving.empty:
                 return True
-            try:
-                await self._offsets.run(lambda store: _commit(store, saving))
-            except StateDamaged as error:
-                self.damaged = True
-                self._put_back(saving, str(error))
-                raise StateDamaged(f"{error}; {_MEND}") from error
-            except StateError as error:
-                self._put_back(saving, str(error))
-                self._journal.once(
-                    "state_not_saved", "state", error=str(error), hint="nothing is lost: it is tried again"
-                )
-                return False
-            self._saved(saving)
-            return True
+            writing = asyncio.ensure_future(self._offsets.run(lambda store: _commit(store, saving)))
+            cancelled = await _is_cancelled_before(writing)
+            durable = self._end(saving, writing)
+            if cancelled:
+                raise asyncio.CancelledError
+            return durable
+
+    def _end(self, saving: Round, writing: asyncio.Future[None]) -> bool:
+        """Count *saving* as saved, or put it back, as *writing* has it."""
+        try:
+            writing.result()
+        except StateDamaged as error:
+            self.damaged = True
+            self._put_back(saving, str(error))
+            raise StateDamaged(f"{error}; {_MEND}") from error
+        except StateError as error:
+            self._put_back(saving, str(error))
+            self._journal.once("state_not_saved", "state", error=str(error), hint="nothing is lost: it is tried again")
+            return False
+        self._saved(saving)
+        return True
 
     def _take(self) -> Round:
         """Return what waits; it waits no longer."""
@@ -203,6 +212,17 @@ class Committer:
             self._last.pop(key, None)
         while len(self._last) > _LAST_KEPT:
             del self._last[next(iter(self._last))]
+
+
+async def _is_cancelled_before(writing: asyncio.Future[None]) -> bool:
+    """Wait for the end of *writing*, and return whether we were to give that up meanwhile."""
+    cancelled = False
+    while not writing.done():
+        try:
+            await asyncio.wait({writing})
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
 
 
 def _commit(store: OffsetStore, saving: Round) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -194,6 +195,37 @@ def test_while_letters_have_no_room_no_offset_moves_and_nothing_is_forgotten(
         saving.cancel()
 
     play(tmp_path, story, max_bytes=5000)
+
+
+@pytest.mark.parametrize("room", [ROOM, 100], ids=["it_succeeds", "it_fails"])
+def test_a_round_that_is_under_way_when_its_saver_is_cancelled_is_finished_and_counted(
+    tmp_path: Path, room: int
+) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        file.offset = 100
+        scene.committer.refused([letter(0, "y" * 3000)])
+        scene.committer.changed(file)
+        begun, go_on = threading.Event(), threading.Event()
+        held = asyncio.ensure_future(scene.thread.run(lambda _store: (begun.set(), go_on.wait(10))))
+        saving = asyncio.ensure_future(scene.committer.save())
+        await until(begun.is_set)
+        saving.cancel()
+        await asyncio.sleep(0)
+        file.offset = 200
+        scene.committer.changed(file)
+        go_on.set()
+        await held
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        assert (scene.committer.failing is None, file.durable) == (room == ROOM, [100] if room == ROOM else [])
+
+        await scene.committer.save()
+
+        kept = [row.start for row in scene.letters.list()]
+        assert (kept, await scene.offsets()) == (([0], {1: 200}) if room == ROOM else ([], {}))
+
+    play(tmp_path, story, max_bytes=room)
 
 
 def span(start: int, end: int) -> Entry:
