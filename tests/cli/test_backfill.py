@@ -157,6 +157,34 @@ def test_standard_input_whose_reader_was_killed_is_not_called_sent(tmp_path: Pat
     asyncio.run(with_scene(tmp_path, act))
 
 
+def is_gone(pid: str) -> bool:
+    """Return whether a process has ended, whoever may have to take note of it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def test_workers_of_a_command_that_was_killed_end_even_where_standard_input_stays_open(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *command(scene, "--quiet", "--source", "app", "-"), cwd=ROOT, stdin=subprocess.PIPE
+        )
+        assert process.stdin is not None
+        process.stdin.write(log(3000))
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 500, 120)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+        process.kill()
+        await process.wait()
+
+        assert children
+        await scene.receiver.wait_for(lambda: all(map(is_gone, children)), 120)
+        process.stdin.close()
+
+    asyncio.run(with_scene(tmp_path, act))
+
+
 def test_the_plan_is_a_table_or_json_and_sends_nothing(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         scene.write("app.log.2.gz", log(500))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import re
 import resource
@@ -274,6 +275,8 @@ async def run(channel: socket.socket, stdin: BinaryIO | None) -> None:
     with contextlib.suppress(OSError):
         writer.close()
         await writer.wait_closed()
+    # Everything is said. A thread that still reads from a pipe that nobody closes must not keep the process.
+    os._exit(0)
 
 
 def main() -> None:
