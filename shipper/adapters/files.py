@@ -111,7 +111,11 @@ class OpenFile:
         """
         with map_os_errors(path):
             descriptor = os.open(path, _FLAGS)
-        status = os.fstat(descriptor)
+            try:
+                status = os.fstat(descriptor)
+            except OSError:  # a server's file that has gone stale
+                os.close(descriptor)
+                raise
         if (status.st_dev, status.st_ino) != (device, inode) or not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise FileVanished(f"{path}: another file stands there now")
@@ -163,9 +167,10 @@ class OpenFile:
             status = os.fstat(self._descriptor)
         except OSError:  # not in memory, not to be had that way on this file system, or broken: `read` finds out
             return None
-        if count == len(expect) and size and status.st_size > offset:
+        # Memory may hold less than there is: of what stands before the offset, too, nothing may be said by halves.
+        if count < len(expect) or (count == len(expect) and size and status.st_size > offset):
             return None
-        fits = _BUFFER.startswith(expect) and count >= len(expect)
+        fits = _BUFFER.startswith(expect)
         data = bytes(memoryview(_BUFFER)[len(expect) : count])
         return Turn(data, status.st_size, status.st_mtime_ns, status.st_nlink, fits)
 

@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from shipper.adapters.compressed import CompressedFile
-from shipper.adapters.files import OpenFile, Turn, answer, inode_of
+from shipper.adapters.files import OpenFile, Turn, answer, inode_of, map_os_errors
 from shipper.adapters.offsets import LifeState
 from shipper.core.evidence import Answer, Question, Seen
 from shipper.core.identity import HEAD_BYTES
 from shipper.core.restart import RestartPoint
-from shipper.errors import FileUnreadable, FileVanished
+from shipper.errors import FileUnreadable, FileVanished, SourceError
 
 
 class Content(Protocol):
@@ -81,10 +81,15 @@ class UnpackedFile:
         if self._file is not None:
             return self._file
         file = CompressedFile.open(self.path, self._points)
-        if inode_of(self.path) != self._inode:
+        try:
+            with map_os_errors(self.path):
+                status = os.stat(self.path)
+            if (status.st_dev, status.st_ino) != self._inode:
+                raise FileVanished(f"{self.path}: another file stands there now")
+        except SourceError:
             file.close()
-            raise FileVanished(f"{self.path}: another file stands there now")
-        self._mtime_ns = os.stat(self.path).st_mtime_ns
+            raise
+        self._mtime_ns = status.st_mtime_ns
         self._file = file
         return file
 

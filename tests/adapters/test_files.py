@@ -232,3 +232,37 @@ def test_other_bytes_before_the_offset_are_seen_from_memory_too(tmp_path: Path) 
         assert beyond is None or not beyond.guard_ok
     finally:
         file.close()
+
+
+@pytest.mark.parametrize("in_memory", [0, 100, GUARD_BYTES])
+def test_where_the_bytes_before_the_offset_are_not_all_in_memory_nothing_is_said_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(bytes(range(256)) * 64)
+    preadv = os.preadv
+
+    def first_page_only(descriptor: int, buffers: list[memoryview], offset: int, _flags: int) -> int:
+        return preadv(descriptor, [buffers[0][:in_memory]], offset)
+
+    monkeypatch.setattr(os, "preadv", first_page_only)
+    file = opened(path)
+    try:
+        assert file.cached_now(4096 + 156, 4096, (bytes(range(256)) * 2)[156 : 156 + GUARD_BYTES]) is None
+    finally:
+        file.close()
+
+
+def test_a_file_that_goes_stale_as_it_is_opened_has_vanished_and_no_descriptor_is_left(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(_descriptor: int) -> os.stat_result:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", stale)
+        with pytest.raises(FileVanished):
+            opened(log)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
