@@ -131,7 +131,7 @@ class PipeText:
         self._ended = False
 
     def read_at(self, offset: int, size: int) -> bytes:
-        while not self._ended and self._begin + len(self._held) < offset + size:
+        while not self._ended and self._begin + len(self._held) <= offset:  # what is there is not kept waiting
             more = self._stream.read1(1 << 18) if isinstance(self._stream, io.BufferedReader) else self._stream.read()
             self._ended = not more
             self._held += more
