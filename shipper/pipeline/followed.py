@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Gu
 from shipper.core.ledger import HOLE, Entry, compact, digest_of, without_delivery
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket, Watermark
+from shipper.errors import SourceError
 from shipper.pipeline.contents import Content
 from shipper.pipeline.reading import SourceReading
 
@@ -337,7 +339,8 @@ class Followed:
     async def grow_head(self) -> None:
         """Take the fingerprint anew where the file has grown."""
         if self.file is not None and self.head.length < min(HEAD_BYTES, self.size):
-            self.head = self.head.grown(await self.file.first())
+            with suppress(SourceError):  # it grows with a later read, or that one says what is wrong
+                self.head = self.head.grown(await self.file.first())
 
     def known(self, *, suspect: bool) -> Known:
         """Return what a scan is judged by."""

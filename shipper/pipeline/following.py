@@ -26,6 +26,7 @@ GATHER_SHARE: Final = 0.1
 LONGEST_GATHER_SECONDS: Final = 0.1
 MOST_STRANGERS: Final = 10_000
 LONGEST_REST_SECONDS: Final = 60.0
+MOST_LOOKS: Final = 50  # of `read_to_end`: a file that is truncated again and again must not keep it for ever
 NOBODY: Final = FileKey(0, 0)
 
 T = TypeVar("T")
@@ -143,18 +144,23 @@ class Following:
         """Read every file to its end, once, and close what is open there."""
         tailer = self._tailer
         await self._scan_patiently()
-        for last in (False, True):
-            while tailer.has_unread or tailer.close_awaited():
-                tailer.wake.clear()
-                tailer.release_delayed()
-                if tailer.can_turn:
-                    await tailer.turn()
-                else:
-                    await self._wait(0.2)
-            if tailer.suspects or not last:
-                await self._scan_patiently()
+        for look in range(MOST_LOOKS):
+            await self._read_what_is_known()
+            if look and not tailer.suspects:
+                break
+            await self._scan_patiently()
         for followed in list(tailer.followed.values()):
             tailer.close_record(followed)
+
+    async def _read_what_is_known(self) -> None:
+        tailer = self._tailer
+        while tailer.has_unread or tailer.close_awaited():
+            tailer.wake.clear()
+            tailer.release_delayed()
+            if tailer.can_turn:
+                await tailer.turn()
+            else:
+                await self._wait(0.2)
 
     async def _do_what_was_asked(self) -> None:
         while self._asked:
