@@ -11,6 +11,7 @@ import asyncio
 import ctypes
 import errno
 import os
+import select
 import sys
 import threading
 import time
@@ -119,6 +120,16 @@ def _kill_observer() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _sleep_truly() -> None:
+    """Under libfaketime `time.sleep` fails where the clock is ahead: it takes the offset from monotonic time too."""
+
+    def sleep(seconds: float) -> None:
+        select.select([], [], [], seconds)
+
+    if "faketime" in os.environ.get("LD_PRELOAD", ""):
+        time.sleep = sleep  # type: ignore[assignment]  # that is what this module is for
+
+
 def _fail_tasks() -> None:
     """`fail_following` and so on: that task ends in an error that nobody expects; `stick_...`: it stands still."""
 
@@ -144,6 +155,7 @@ def _fail_tasks() -> None:
 
 
 if __name__ == "__main__":
+    _sleep_truly()
     _hang_reads()
     _hang_scans()
     _hang_requests()

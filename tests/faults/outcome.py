@@ -41,7 +41,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 def outcome(fault: str, written: Sequence[str], acknowledged: Iterable[str], *, declared_lost: int = 0) -> Outcome:
     """Hold what was *acknowledged* against what was *written*, distinct lines, and print the figures.
 
-    With SHIPPER_OUTCOMES set to a file, they are appended to it as a line of JSON.
+    With SHIPPER_OUTCOMES set to a file, they are appended to it as a line of JSON, with the test's name.
     """
     arrived = Counter(acknowledged)
     wanted = set(written)
@@ -58,5 +58,6 @@ def outcome(fault: str, written: Sequence[str], acknowledged: Iterable[str], *, 
     print(text)  # noqa: T201 -- shown with a failure, and with -rP
     if path := os.environ.get("SHIPPER_OUTCOMES"):
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+            test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
+            file.write(json.dumps({**msgspec.to_builtins(found), "test": test}) + "\n")
     return found

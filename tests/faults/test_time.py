@@ -156,7 +156,6 @@ def test_on_days_that_are_out_of_the_ordinary_stamps_mean_what_they_say(tmp_path
             assert timestamps(scene, file) == expected
             arrived = [str(event["content"]) for event in scene.receiver.acked if event["log.file.name"] == file]
             assert outcome(f"time: {name}", written, arrived).kept
-        clock.set("+0")  # libfaketime lets a sleep fail where the clock is ahead by more than the machine's uptime
         assert await scene.stop() == 0
 
     scene = Scene(tmp_path)
@@ -182,7 +181,6 @@ def test_stamps_and_files_of_the_future_are_shipped_with_a_time_that_the_endpoin
         assert str(ahead["timestamp"]).startswith("2028-06-01T12:0")
         assert timestamps(scene, "zoned.log")[1:] == ["2028-06-01T12:05:00.000Z", "2028-06-01T12:06:00.000Z"]
         assert outcome("time: stamp and mtime of the future", scene.written, scene.receiver.contents()).kept
-        clock.set("+0")
         assert await scene.stop() == 0
 
     scene = Scene(tmp_path)
