@@ -26,7 +26,10 @@ def shown(page: Path) -> Iterator[str]:
     for block in blocks(page):
         if block.title in _SHELL_TITLES:
             for line in block.text.replace("\\\n", " ").splitlines():
-                if (typed := _PROMPT.match(line)) and (found := _COMMAND.search(typed[1])):
+                # A console shows output too, in which a line may begin with the program's name.
+                typed = _PROMPT.match(line)
+                text = typed[1] if typed else line if block.title != "console" else ""
+                if found := _COMMAND.search(text) if typed else re.match(r"shipper (?=[a-z-])(.*)", text):
                     yield found[1]
     for code in code_spans(page):
         if found := re.match(r"(?:sudo (?:-u \w+ )?)?shipper (?=[a-z-])(.*)", code):
