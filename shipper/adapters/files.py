@@ -123,12 +123,13 @@ class OpenFile:
 
     @classmethod
     def open_beside(cls, path: str, device: int, inode: int) -> OpenFile | None:
-        """Open the file with that inode under whatever name it has by now in the directory of *path*; None for none.
+        """Open the file with that inode under the name that it has by now in the directory of *path*; None for none.
 
         A chain of rotated files may be renamed more often than it is looked at. The inode may be that of another file
-        by now: whoever asks looks at the bytes.
+        by now: whoever asks looks at the bytes. Where no file has come after it under *path*, it is not looked for:
+        thousands may be deleted at once, and a scan finds what was moved.
         """
-        for _ in range(_RENAMES_OUTRUN):
+        for _ in range(_RENAMES_OUTRUN if inode_of(path) else 0):
             name = _name_of(path.rpartition("/")[0] or "/", inode)
             if name is None:
                 return None
