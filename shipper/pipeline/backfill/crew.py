@@ -55,6 +55,8 @@ class Hand:
 
     def tell(self, message: ToWorker) -> None:
         """Send *message*; a worker that is gone does not hear it, and its end is seen elsewhere."""
+        if self._writer.is_closing():  # asyncio would warn on standard error at the fifth of such writes
+            return
         with contextlib.suppress(OSError):
             self._writer.write(line_of(message))
 
