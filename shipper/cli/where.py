@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from shipper.adapters.control import NoAgent, ask
 from shipper.adapters.dead_letters_reading import briefs
+from shipper.adapters.files import mending_command
 from shipper.adapters.offsets_snapshot import Snapshot
 from shipper.adapters.spill import Spill
 from shipper.cli.completion import source_names
@@ -31,6 +33,7 @@ from shipper.pipeline.where import Found, Live, Match, Search
 from shipper.pipeline.where_files import Homes
 
 _ANSWER_SECONDS: Final = 10.0
+_DENIED: Final = os.strerror(errno.EACCES)
 _FILE_AND_LINE: Final = re.compile(r"(?s:(.+)):(\d+)")
 _COLOURS: Final = {
     Fate.DELIVERED: "bold green", Fate.FILTERED: "bold cyan", Fate.DEAD_LETTER: "bold red", Fate.LOST: "bold red",
@@ -55,6 +58,7 @@ class _File(msgspec.Struct):
 class _Status(msgspec.Struct):
     endpoint: _Endpoint
     files: list[_File] = []
+    saving_problem: str | None = None
 
 
 @click.command()
@@ -82,7 +86,7 @@ def where(
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
-        _show(found, what, console(), now_ms())
+        _show(found, what, asked, console(), now_ms())
     return 0 if found.count else 1
 
 
@@ -124,27 +128,45 @@ def _live(state_dir: Path) -> Live | None:
     since = f" since {utc_text(endpoint.since_ms)}" if endpoint.since_ms else ""
     message = f": {endpoint.message}" if endpoint.message else ""
     words = f"the endpoint {endpoint.url} is {endpoint.state}{since}{message}"
+    if answer.saving_problem:
+        words = f"{words}; what it has acknowledged since cannot be saved: {answer.saving_problem}"
     return Live(words, {file.id: (file.unread_bytes, file.size) for file in answer.files})
 
 
 # -- showing ---------------------------------------------------------------------------------------
 
 
-def _show(found: Found, what: str, out: Console, now: int) -> None:
+def _show(found: Found, what: str, asked: tuple[str, int] | None, out: Console, now: int) -> None:
     for match in found.matches:
         out.print(_title(match), soft_wrap=True)
-        out.print(Text(f"    {printable(match.text)}", style="dim"), soft_wrap=True)
+        if match.text:
+            out.print(Text(f"    {printable(match.text)}", style="dim"), soft_wrap=True)
         for line in _story(match, now):
             out.print(Text(f"    {printable(line)}"), soft_wrap=True)
     if not found.count:
-        out.print(Text(f"no line: {what!r} stands in none of the {found.searched_files} files that were searched"))
+        for line in _nothing(found, what, asked):
+            out.print(Text(printable(line)), soft_wrap=True)
     elif found.count > len(found.matches):
         out.print(Text(f"and {found.count - len(found.matches):,} more lines; see --limit"), soft_wrap=True)
     for path, reason in sorted(found.not_searched.items()):
-        out.print(Text(f"not searched: {printable(path)}: {reason}", style="yellow"), soft_wrap=True)
+        mend = f"; mend it with: {mending_command(path)}" if reason == _DENIED else ""
+        out.print(Text(printable(f"not searched: {path}: {reason}{mend}"), style="yellow"), soft_wrap=True)
     if found.gone:
         gone = f"{found.gone} files that were read are gone from the disk: what stood in them can not be searched"
         out.print(Text(gone, style="yellow"), soft_wrap=True)
+
+
+def _nothing(found: Found, what: str, asked: tuple[str, int] | None) -> Iterator[str]:
+    """Give what is to be said where no line was found, and what to ask next."""
+    if asked is not None:
+        yield f"no line: {asked[0]} has no line {asked[1]}"
+        return
+    yield f"no line: {what!r} stands in none of the {found.searched_files} files that were searched"
+    named = _FILE_AND_LINE.fullmatch(what)
+    if named is not None:
+        yield f"    it was looked for as a text: there is no file {named[1]} here"
+    else:
+        yield "    only the files of the sources are searched; why another one is not read: shipper where FILE:LINE"
 
 
 def _title(match: Match) -> Text:
@@ -158,6 +180,8 @@ def _story(match: Match, now: int) -> Iterator[str]:
     """Give what is to be said of a match, a line each."""
     if match.why:
         yield match.why
+    if match.fate is Fate.NOT_FOLLOWED and match.why == _DENIED:
+        yield f"mend it with: {mending_command(match.file)}"
     if match.letter:
         yield f"shipper dlq show {match.letter}"
     answer = f" with status {match.status}" if match.status else ""

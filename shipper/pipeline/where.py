@@ -89,7 +89,7 @@ class Live(NamedTuple):
     """What a running agent says.
 
     Attributes:
-        endpoint: In words: how it answers.
+        endpoint: In words: how it answers, and what keeps its answers from being saved.
         unread: Bytes that are not converted yet, and the size that is known, by the generation's id.
     """
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from shipper.cli import shipper
 from shipper.core.identity import head_of
 from shipper.core.ledger import Entry
 from shipper.errors import UsageError
+from tests.cli.test_check import ordinary_user
 
 CONTENT = b"first line\nsecond [line]\n"
 READ_MS = 1_795_464_000_000
@@ -47,6 +51,15 @@ def config(tmp_path: Path) -> Path:
         encoding="utf-8",
     )  # fmt: skip
     return path
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter: pytest's own are the owner's alone."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def where(config: Path, *arguments: str) -> Result:
@@ -95,6 +108,43 @@ def test_a_text_that_stands_nowhere_ends_with_1(config: Path) -> None:
 
     assert result.return_value == 1
     assert "stands in none of the 2 files that were searched" in result.output
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("nowhere to be found", "why another one is not read: shipper where FILE:LINE"),
+        ("app.log:4711", "it was looked for as a text: there is no file app.log here"),
+        ("{log}:4711", "no line: {log} has no line 4711"),
+    ],
+)
+def test_where_nothing_is_found_what_was_asked_is_said_and_what_to_ask_next(
+    what: str, said: str, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config.parent)
+    log = config.with_name("logs") / "app.log"
+
+    result = where(config, what.format(log=log))
+
+    assert result.return_value == 1
+    assert said.format(log=log) in result.output
+
+
+def test_a_file_that_may_not_be_read_comes_with_the_command_that_mends_it(open_folder: Path) -> None:
+    shut = open_folder / "shut.log"
+    shut.write_text("hello\n")
+    shut.chmod(0)
+    config = open_folder / "agent.yaml"
+    sources = [{"name": "app", "paths": [f"{open_folder}/*.log"]}]
+    config.write_text(json.dumps({"state_dir": f"{open_folder}/state", "sources": sources}))
+    config.chmod(0o644)
+
+    with ordinary_user() as user:
+        named, sought = where(config, f"{shut}:1"), where(config, "hello")
+
+    mend = f"mend it with: setfacl -m u:{user}:r {shut}"
+    assert [line.strip() for line in named.output.splitlines()][1:3] == ["Permission denied", mend]
+    assert f"not searched: {shut}: Permission denied; {mend}" in sought.output
 
 
 def test_no_colour_goes_into_a_pipe(config: Path) -> None:
