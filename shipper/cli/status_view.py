@@ -81,6 +81,10 @@ def head(status: Status) -> Iterator[RenderableType]:
     yield from _dead_letters(status)
     if status.saving_problem is not None:
         yield _line("offsets", f"cannot be saved: {status.saving_problem}", "red")
+    if status.skipped:
+        most = sorted(status.skipped.items(), key=lambda one: (-one[1], one[0]))
+        counts = ", ".join(f"{count:,} {why[:1].lower()}{why[1:]}" for why, count in most)
+        yield _line("passed by", f"{counts} (of what the patterns match)")
     for forecast in status.forecasts:
         yield _line("forecast", forecast.text, "yellow")
     if status.spill_bytes:

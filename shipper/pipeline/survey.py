@@ -8,6 +8,7 @@ again: it is never more than a fiftieth of the agent's time.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -57,6 +58,12 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     files: int = 0
 
 
+# Why a file that matches is not read although it should be: a binary or an old one is left alone on purpose.
+CANNOT_BE_READ: Final = frozenset(
+    os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ELOOP)
+)
+
+
 class Survey:
     """Owns the samples of counts, and the last answer."""
 
@@ -95,6 +102,7 @@ class Survey:
             elif source in self._unreadable:
                 health.clear("files_unreadable", source=source)
         self._unreadable = set(problems)
+        self._note_shut()
         forecasts = self._parts.tailer.forecasts.current
         if forecasts:
             health.raise_("loss_forecast", "; ".join(one.text for one in forecasts[:3]), colour=Colour.YELLOW)
@@ -188,6 +196,18 @@ class Survey:
             directories_polled=len(watcher.polled) if watcher is not None else 0,
             skipped=dict(Counter(parts.census.last.skipped.values())),
         )  # fmt: skip
+
+    def _note_shut(self) -> None:
+        """Say which files match and cannot be opened; folders are left out: nobody knows what stands in them."""
+        skipped = self._parts.census.last.skipped
+        shut = sorted(path for path, why in skipped.items() if why in CANNOT_BE_READ and not path.endswith("/"))
+        if not shut:
+            self._parts.health.clear("files_unreadable")
+            return
+        many = "1 file that matches is" if len(shut) == 1 else f"{len(shut)} files that match are"
+        first = f"{shut[0]}: {skipped[shut[0]].lower()}"
+        text = f"{many} not read: {first}; 'shipper doctor' says what mends it"
+        self._parts.health.raise_("files_unreadable", text, colour=Colour.YELLOW)
 
     async def _first_files(self, source: str | None, most: int) -> tuple[list[FileStatus], int]:
         """Return the *most* files that have a problem or are furthest behind, and how many there are besides."""

@@ -198,3 +198,29 @@ def test_files_that_cannot_be_read_and_losses_to_come_make_the_agent_yellow_unti
         assert agent.parts.health.view().colour is Colour.GREEN
 
     play(Scene(tmp_path), story)
+
+
+def test_a_file_that_matches_and_cannot_be_opened_makes_the_agent_yellow_until_it_can(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.append("app.log", "one")
+        loop = scene.logs / "loop.log"
+        loop.symlink_to(loop)
+        agent = await scene.start()
+        await scene.arrived(1)
+        survey = Survey(agent.parts, Clock(wall_clock_ms, time.monotonic))
+
+        survey.note_health()
+        while_it_lasts = agent.parts.health.view()
+        loop.unlink()
+        await scene.receiver.wait_for(lambda: not agent.parts.census.last.skipped)
+        survey.note_health()
+
+        (reason,) = while_it_lasts.reasons
+        assert (while_it_lasts.colour, reason.code, reason.source) == (Colour.YELLOW, "files_unreadable", None)
+        assert reason.text == (
+            f"1 file that matches is not read: {loop}: too many levels of symbolic links; "
+            "'shipper doctor' says what mends it"
+        )
+        assert agent.parts.health.view().colour is Colour.GREEN
+
+    play(Scene(tmp_path), story)
