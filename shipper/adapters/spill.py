@@ -141,11 +141,11 @@ class Spill:
         content = packed_segment(origin, start, data)
         segment = Segment(origin.key, start, start + len(data), data.count(b"\n"), len(content))
         with self._lock:
-            dropped = self.make_room(len(content))
             if len(content) > self._cap:
-                return [*dropped, segment]
+                return [segment]
             path = self._directory / segment.name
             write_durably(path, content)
+            dropped = self.make_room(len(content))  # after it: a disk that fails must cost nothing that is there
             self._add(segment._replace(made_ns=path.stat().st_mtime_ns))
         return dropped
 

@@ -163,16 +163,17 @@ class Spilling:
             done, _ = await asyncio.wait({followed.ahead}, timeout=_HUNG_READ_SECONDS)
             if not done:
                 return 0
-        before = self._end(followed)
+        before, dropped = self._end(followed), list[Segment]()
         try:
-            dropped, whole = await asyncio.to_thread(self._copy, followed, _origin(followed), before + room)
+            whole = await asyncio.to_thread(self._copy, followed, _origin(followed), before + room, dropped)
         except (OSError, SourceError) as error:
             hint = "its descriptor is kept; free some space for state_dir: it is tried again with every scan"
             self._journal.once("spill_failed", followed.path, file=followed.path, error=str(error), hint=hint)
             return 0
+        finally:
+            for segment in dropped:
+                self._say_dropped(segment)
         self._journal.over("spill_failed", followed.path)
-        for segment in dropped:
-            self._say_dropped(segment)
         end = self._end(followed)
         self._quiet[followed.key] = self._quiet.get(followed.key, 0) + 1 if end == before else 0
         if end > before and followed.state is not LifeState.SPILLED:
@@ -188,20 +189,22 @@ class Spilling:
         span = self.spill.span(followed.key)
         return max(span[1] if span else 0, followed.saved_offset)
 
-    def _copy(self, followed: Followed, origin: Origin, most: int) -> tuple[list[Segment], bool]:
-        """Write what is there from the end of the spill on; return what had to go, and whether all of it is copied."""
-        dropped: list[Segment] = []
+    def _copy(self, followed: Followed, origin: Origin, most: int, dropped: list[Segment]) -> bool:
+        """Write what is there from the end of the spill on; return whether all of it is copied.
+
+        To *dropped* is added what had to go for it, also where this ends with an error.
+        """
         at = self._end(followed)
         while followed.file is not None and at < most:
             data = followed.file.read_now(at, self.spill.segment_bytes, b"").data
             if not data:
-                return dropped, True
+                return True
             if len(data) == self.spill.segment_bytes:  # what may have to go ends with a line
                 data = data[: data.rfind(b"\n") + 1] or data
             dropped += self.spill.write(origin, at, data)
             origin = msgspec.structs.replace(origin, carry=b"")
             at += len(data)
-        return dropped, False
+        return False
 
     def _close(self, followed: Followed, end: int) -> None:
         self._tailer.close_file(followed)

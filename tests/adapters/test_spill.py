@@ -194,6 +194,7 @@ def test_a_segment_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["open", "write", "fsync", "rename"])
 def test_a_disk_that_fails_leaves_nothing_behind(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spill = filled(tmp_path, cap=64 << 20)
+    spill = Spill(tmp_path, spill.used_bytes + 10)  # one more has room only where others go
     before = segments(tmp_path)
 
     def full(*_: object, **__: object) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
-from shipper.adapters.spill import Spill
+from shipper.adapters.spill import Origin, Segment, Spill
 from tests.end_to_end import receiver as faults
 from tests.pipeline.agent_scene import Scene, play
 
@@ -121,6 +122,34 @@ def test_a_full_disk_keeps_the_descriptor_and_is_tried_again(tmp_path: Path) -> 
         assert await scene.arrived(20_000, 60) == LINES
 
     play(stalled(tmp_path), story)
+
+
+def test_what_made_room_is_counted_also_where_a_later_write_fails(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        log = scene.append("app.log", *LINES)
+        agent = await scene.start()
+        spill, written, gone = agent.parts.spilling.spill, list[int](), list[Segment]()
+        write = spill.write
+
+        def makes_room_and_then_fails(origin: Origin, start: int, data: bytes) -> list[Segment]:
+            if gone:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            dropped = write(origin, start, data)
+            written.append(start)
+            if len(written) == 10:
+                gone.append(spill._segments[origin.key][-1])
+                spill._remove(gone[0])
+            return [*dropped, *gone]
+
+        spill.write = makes_room_and_then_fails  # type: ignore[method-assign]
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 20)
+        log.unlink()
+        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")), 20)
+
+        assert agent.totals().lost_bytes == gone[0].end - gone[0].start
+        assert len(said(scene, "bytes_lost")) == 1
+
+    play(stalled(tmp_path, spill="1MiB"), story)
 
 
 def test_with_no_room_for_a_spill_the_descriptor_is_kept(tmp_path: Path) -> None:
