@@ -103,8 +103,11 @@ def backfill(
     if only_plan:
         _show_plan(asked, as_json=as_json)
         return 0
-    outcome = asyncio.run(_run(asked, _scheduler(engine) if engine is not None else None, quiet=quiet))
+    outcome, met = asyncio.run(_run(asked, _scheduler(engine) if engine is not None else None, quiet=quiet))
     _print_outcome(outcome, as_json=as_json, quiet=quiet)
+    if not (outcome.totals.files or outcome.errors or outcome.stopped or quiet):
+        files, them = ("1 file", "it") if met == 1 else (f"{met} files", "them")
+        click.echo(f"nothing to send: nothing is left of the {files} found; --again sends {them} anew", err=True)
     return 0 if outcome.delivered else 1
 
 
@@ -117,7 +120,8 @@ def _show_plan(asked: Asked, *, as_json: bool) -> None:
         guard.close()
 
 
-async def _run(asked: Asked, scheduler: str | None, *, quiet: bool) -> Outcome:
+async def _run(asked: Asked, scheduler: str | None, *, quiet: bool) -> tuple[Outcome, int]:
+    """Send what is asked for; return what came of it, and how many files were found."""
     letters = asked.config.dead_letters
     guard = MatchGuard()
     keeper, shipped = await Keeper.open(asked.config.state_dir, letters.max_bytes, letters.when_full)
@@ -141,7 +145,7 @@ async def _run(asked: Asked, scheduler: str | None, *, quiet: bool) -> Outcome:
         await keeper.close()
         guard.close()
     problems = {job.place.shown: job.planned.problem for job in prepared.jobs if job.planned.problem}
-    return msgspec.structs.replace(outcome, errors={**problems, **outcome.errors})
+    return msgspec.structs.replace(outcome, errors={**problems, **outcome.errors}), len(prepared.jobs)
 
 
 def _print_outcome(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from shipper.adapters.backfill_store import BackfillStore
 from shipper.adapters.control import NoAgent, ask
 from shipper.adapters.dead_letters_reading import briefs
 from shipper.adapters.files import mending_command
@@ -113,7 +114,8 @@ def _search(place: Place, source: str | None, text: str) -> Iterator[Search]:
     guard = MatchGuard()
     try:
         readings = readings_by_name(place.config) if place.config else {}
-        yield Search(homes, snapshot, readings, list(briefs(place.state_dir, text)), _live(place.state_dir), guard)
+        letters, shipped = list(briefs(place.state_dir, text)), BackfillStore.peek(place.state_dir)
+        yield Search(homes, snapshot, readings, letters, _live(place.state_dir), guard, shipped)
     finally:
         guard.close()
 

@@ -8,7 +8,7 @@ endpoint. Reads only.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,12 +18,14 @@ from shipper.adapters.offsets_snapshot import Ledger, Snapshot
 from shipper.core.ledger import Entry
 from shipper.core.letters import UNNAMED
 from shipper.core.model import FileKey
+from shipper.core.shipped import Shipped
 from shipper.core.timestamps import utc_text
 from shipper.core.whereabouts import Fate, whereabouts
 from shipper.errors import SourceError
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.remains import Remains
+from shipper.pipeline.where_backfilled import backfilled
 from shipper.pipeline.where_files import Home, Homes, opened
 from shipper.pipeline.where_record import Ruled, ask_the_rules
 from shipper.pipeline.where_text import Line, lines_with, nearest_pattern
@@ -108,11 +110,14 @@ class Search:
         letters: list[Brief],
         live: Live | None,
         guard: MatchGuard,
+        shipped: Sequence[Shipped] = (),
     ) -> None:
         """Answer from what the caller has gathered.
 
-        *letters* are whole where the text stands in them that is looked for; *live* is None where no agent runs.
+        *letters* are whole where the text stands in them that is looked for; *live* is None where no agent runs;
+        *shipped* is what backfills have sent.
         """
+        self._shipped = shipped
         self._homes = homes
         self._snapshot = snapshot
         self._readings = readings
@@ -173,7 +178,8 @@ class Search:
             fate=Fate.NOT_FOLLOWED, source=home.source,
         )  # fmt: skip
         if home.life is None:
-            match.why = self._why_not_followed(home)
+            sent = backfilled(home.path, line.offset, self._shipped)
+            match.why = f"{sent}; {self._why_not_followed(home)}" if sent else self._why_not_followed(home)
             match.fate = Fate.UNREAD if home.source and not home.skipped else Fate.NOT_FOLLOWED
             return match
         match.id = f"{home.life.file_id}.{home.life.generation}"
@@ -187,6 +193,8 @@ class Search:
             self._take_entry(match, known.entry)
         if known.fate is not None:
             match.fate = known.fate
+            sent = backfilled(home.path, line.offset, self._shipped) if known.fate is Fate.PASSED_OVER else ""
+            match.why = f"{known.why}; {sent}" if sent else known.why
         elif known.entry is not None:
             ruled = ask_the_rules(
                 home.life, known.entry, remains, line.offset, self._readings.get(home.source), self._guard

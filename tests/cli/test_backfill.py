@@ -125,6 +125,26 @@ def test_control_c_says_how_to_go_on_and_ends_with_1(tmp_path: Path) -> None:
     asyncio.run(with_scene(tmp_path, act))
 
 
+def test_a_second_run_says_that_nothing_is_left_and_where_that_a_backfill_has_read_a_line(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        path = scene.write("old.log.gz", log(20))
+
+        _, _, first = await run(scene, str(path))
+        status, _, second = await run(scene, str(path))
+        asked = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "shipper", "where", "--state-dir", str(scene.state_dir), f"{path}:3", cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        said, _ = await asked.communicate()
+
+        assert "nothing to send" not in first
+        assert status == 0
+        assert "nothing to send: nothing is left of the 1 file found; --again sends it anew" in second
+        assert "a backfill has read it: it was sent" in said.decode()
+
+    asyncio.run(with_scene(tmp_path, act))
+
+
 def test_standard_input_is_sent(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         text = log(3000)
