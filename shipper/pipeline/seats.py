@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from shipper.adapters.control import Handler
@@ -27,6 +28,7 @@ class Seats:
         self.detached: set[FileKey] = set()
         self.leaving: dict[FileKey, Followed] = {}
         self._parts = parts
+        self._holds: dict[tuple[FileKey, ...], tuple[asyncio.Future[None], asyncio.Event]] = {}
 
     def handlers(self) -> dict[str, Handler]:
         """Return the commands on the state, by their name on the control socket."""
@@ -42,8 +44,33 @@ class Seats:
         return await replayer(letters)
 
     async def _detach(self, keys: Sequence[FileKey]) -> None:
-        """Stop following *keys*, so that their rows can change under us."""
+        """Stop following *keys*, so that their rows can change under us.
+
+        Until they are seated anew nothing is read and no scan begins: it would take them for new files.
+        """
         self.detached.update(keys)
+        taken, seated = asyncio.Event(), asyncio.Event()
+
+        async def hold() -> None:
+            await self._take(keys)
+            taken.set()
+            await seated.wait()
+
+        holding = asyncio.ensure_future(self._parts.following.between_turns(hold))
+        reached = asyncio.ensure_future(taken.wait())
+        try:
+            await asyncio.wait({holding, reached}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            seated.set()
+            holding.cancel()
+            raise
+        finally:
+            reached.cancel()
+        if holding.done():  # not begun, or failed
+            holding.result()
+        self._holds[tuple(keys)] = holding, seated
+
+    async def _take(self, keys: Sequence[FileKey]) -> None:
         await self._parts.committer.save()
         for key in keys:
             followed = self._parts.tailer.followed.get(key) or self.leaving.pop(key, None)
@@ -54,9 +81,14 @@ class Seats:
 
     async def _seat_anew(self, keys: Sequence[FileKey]) -> None:
         """Follow *keys* again, from where their rows stand now."""
-        lives = await self._parts.offsets.run(OffsetStore.load)
-        taken = [life for life in lives if life.key in set(keys)]
-        self._parts.census.forget(set(keys) - {life.key for life in taken})
-        self._parts.census.take_up(taken)
-        self.detached.difference_update(keys)
+        holding, seated = self._holds.pop(tuple(keys))
+        try:
+            lives = await self._parts.offsets.run(OffsetStore.load)
+            taken = [life for life in lives if life.key in set(keys)]
+            self._parts.census.forget(set(keys) - {life.key for life in taken})
+            self._parts.census.take_up(taken)
+            self.detached.difference_update(keys)
+        finally:
+            seated.set()
+        await holding
         self._parts.following.scan_soon()

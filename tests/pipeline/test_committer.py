@@ -207,7 +207,12 @@ def test_a_round_that_is_under_way_when_its_saver_is_cancelled_is_finished_and_c
         scene.committer.refused([letter(0, "y" * 3000)])
         scene.committer.changed(file)
         begun, go_on = threading.Event(), threading.Event()
-        held = asyncio.ensure_future(scene.thread.run(lambda _store: (begun.set(), go_on.wait(10))))
+
+        def hold(_store: OffsetStore) -> None:
+            begun.set()
+            go_on.wait(10)
+
+        held = asyncio.ensure_future(scene.thread.run(hold))
         saving = asyncio.ensure_future(scene.committer.save())
         await until(begun.is_set)
         saving.cancel()
