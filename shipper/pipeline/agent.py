@@ -252,8 +252,8 @@ class Agent:
 
     def totals(self) -> Totals:
         """Return what became of every record since the start."""
-        counts = Counter(self.parts.tailer.counters)
-        counts["pending"] = self.parts.tailer.pending_records
+        counts = Counter(self.parts.conversion.counters)
+        counts["pending"] = self.parts.conversion.pending_records
         return total(counts, len({followed.key.file_id for followed in self.parts.tailer.followed.values()}))
 
     # -- tasks -----------------------------------------------------------------------------------------

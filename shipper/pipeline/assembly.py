@@ -24,7 +24,9 @@ from shipper.adapters.watch import Watcher
 from shipper.config import Config, load_presets, rules
 from shipper.core.batch import BatchLimits, Portion, Settlement
 from shipper.pipeline.census import Census
+from shipper.pipeline.clock import Clock
 from shipper.pipeline.committer import Committer
+from shipper.pipeline.conversion import Conversion
 from shipper.pipeline.following import Following
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.health import Health
@@ -34,7 +36,7 @@ from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
 from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.supervise import Beats
-from shipper.pipeline.tailer import Clock, Tailer
+from shipper.pipeline.tailer import Tailer
 
 MOST_DESCRIPTORS: Final = 65_536
 BYTES_FOR_ONE: Final = 4  # of memory, for each byte on its way: request buffers, and what the allocator keeps
@@ -87,8 +89,10 @@ class Parts:
         )
         self.output = Outlet(output_of(config, self._unread_by_source), config.endpoint.timeout_seconds)
         self.sender = self._make_sender(journal, beats)
+        clock = Clock(wall_clock_ms, time.monotonic)
+        self.conversion = Conversion(self.sender, self.committer, self.guard, journal, clock)
         self.tailer = Tailer(
-            self.sender, self.committer, self.guard, journal, Clock(wall_clock_ms, time.monotonic),
+            self.conversion, self.sender, self.committer, journal, clock,
             budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
             most_open_files=most_open_files(),
         )  # fmt: skip
@@ -129,7 +133,8 @@ class Parts:
         return self.tailer.unread_by_source()  # made after the output, which says it
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:
-        self.tailer.settled(portion, settlement)  # made after the sender, which it needs
+        self.conversion.settled(portion, settlement)  # made after the sender, which it needs
+        self.tailer.wake.set()
 
 
 def raise_descriptor_limit() -> None:

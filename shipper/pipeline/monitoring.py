@@ -19,12 +19,12 @@ import msgspec
 from shipper.adapters.control import Handler, Stream
 from shipper.adapters.health_server import CannotListen, HealthServer, Page
 from shipper.pipeline.assembly import Parts, wall_clock_ms
+from shipper.pipeline.clock import Clock
 from shipper.pipeline.health import Colour
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.metrics import Metrics
 from shipper.pipeline.self_events import SelfEvents
 from shipper.pipeline.survey import Survey
-from shipper.pipeline.tailer import Clock
 from shipper.pipeline.tapping import Tapping
 
 RETRY_SECONDS: Final = 10.0
@@ -43,7 +43,7 @@ class Monitoring:
         self._tapping = Tapping(time.monotonic, survey.sources, lambda: parts.sender.health.state)
         parts.sender.tapping = self._tapping
         self._journal = journal
-        self._metrics = Metrics(parts.tailer.append_to_ack, parts.sender.attempts.seconds)
+        self._metrics = Metrics(parts.conversion.append_to_ack, parts.sender.attempts.seconds)
         pages = {"/metrics": self._metrics_page, "/health": self._health, "/livez": self._live, "/readyz": self._ready}
         self._server = HealthServer(self._settings.host, self._settings.port, pages)
 

@@ -105,8 +105,7 @@ class Partings:
         return False
 
     def _count_lost(self, followed: Followed, count: int) -> None:
-        self._tailer.counters["lost_bytes"] += count
-        self._tailer.by_source[followed.source]["lost_bytes"] += count
+        self._tailer.conversion.count(followed.source, {"lost_bytes": count})
         followed.counters["lost_bytes"] += count
 
     def _let_go(self, followed: Followed, now_ms: int) -> None:

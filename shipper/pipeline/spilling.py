@@ -238,9 +238,9 @@ class Spilling:
         unread = segment.end - max(segment.start, followed.read_offset if followed else 0)
         if followed is None or unread <= 0:
             return
-        for counts in (self._tailer.counters, self._tailer.by_source[followed.source], followed.counters):
-            counts["lost_bytes"] += unread
-            counts[f"dropped_bytes_{FULL}"] += unread
+        lost = {"lost_bytes": unread, f"dropped_bytes_{FULL}": unread}
+        self._tailer.conversion.count(followed.source, lost)
+        followed.counters.update(lost)
         self._committer.changed(followed)
         self._journal.say(
             "bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,

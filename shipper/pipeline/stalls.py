@@ -79,8 +79,8 @@ class Stalls:
             return
         looked_at = self._next_files()
         sizes = await self._sizes(looked_at)
-        moved = parts.tailer.counters["bytes_read"] != self._bytes_read
-        self._bytes_read = parts.tailer.counters["bytes_read"]
+        moved = parts.conversion.counters["bytes_read"] != self._bytes_read
+        self._bytes_read = parts.conversion.counters["bytes_read"]
         stuck = 0
         for followed, size in zip(looked_at, sizes, strict=True):
             if followed.key not in self._standings and (size is None or size <= followed.read_offset):

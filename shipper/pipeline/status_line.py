@@ -50,5 +50,5 @@ def figures_of(parts: Parts, monotonic: float) -> Figures:
     endpoint, tailer = parts.sender.health, parts.tailer
     waits = endpoint.state not in ("answering", "unknown") and endpoint.message
     state = f"{endpoint.state} ({endpoint.message})" if waits else endpoint.state
-    files, records, lag_bytes = len(tailer.followed), tailer.counters["read"], tailer.lag_bytes
+    files, records, lag_bytes = len(tailer.followed), parts.conversion.counters["read"], tailer.lag_bytes
     return Figures(monotonic, files, records, lag_bytes, state, parts.health.view())

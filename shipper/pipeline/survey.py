@@ -19,6 +19,7 @@ import msgspec
 from shipper import __version__
 from shipper.errors import UsageError
 from shipper.pipeline.assembly import BYTES_FOR_ONE, Parts
+from shipper.pipeline.clock import Clock
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.health import Colour
 from shipper.pipeline.lag import Gathered, file_status
@@ -35,7 +36,6 @@ from shipper.pipeline.status import (
     SourceStatus,
     Status,
 )
-from shipper.pipeline.tailer import Clock
 from shipper.pipeline.totals import total
 
 FRESH_SECONDS: Final = 0.25
@@ -162,11 +162,11 @@ class Survey:
         for name, of_source in gathered.items():
             of_source.status.rate = self._rate(at, name, counts.get(name, (0, 0)))
             of_source.status.steps = self._rates.steps(name, 0)
-            of_source.status.counts = dict(parts.tailer.by_source.get(name, {}))
+            of_source.status.counts = dict(parts.conversion.by_source.get(name, {}))
         sources = [of_source.finished() for of_source in gathered.values()]
-        sums = Counter(parts.tailer.counters)
-        sums["pending"] = parts.tailer.pending_records
-        timings, watcher = parts.tailer.append_to_ack, parts.watcher
+        sums = Counter(parts.conversion.counters)
+        sums["pending"] = parts.conversion.pending_records
+        timings, watcher = parts.conversion.append_to_ack, parts.watcher
         return Status(
             at_ms=now_ms,
             version=__version__,
@@ -232,9 +232,9 @@ class Survey:
     # -- parts of it -------------------------------------------------------------------------------
 
     def _counts(self) -> dict[str, Counts]:
-        tailer = self._parts.tailer
-        counts: dict[str, Counts] = {name: (of["read"], of["bytes_read"]) for name, of in tailer.by_source.items()}
-        counts[ALL_SOURCES] = (tailer.counters["read"], tailer.counters["bytes_read"])
+        conversion = self._parts.conversion
+        counts: dict[str, Counts] = {name: (of["read"], of["bytes_read"]) for name, of in conversion.by_source.items()}
+        counts[ALL_SOURCES] = (conversion.counters["read"], conversion.counters["bytes_read"])
         return counts
 
     def _rate(self, at: float, name: str, counts: Counts) -> Rate:
@@ -271,7 +271,7 @@ class Survey:
             lag_seconds=max((s.lag_seconds for s in sources if s.lag_seconds is not None), default=None),
             held_bytes=parts.sender.held_bytes,
             budget_bytes=parts.config.limits.memory_bytes // BYTES_FOR_ONE,
-            pending_records=parts.tailer.pending_records,
+            pending_records=parts.conversion.pending_records,
         )
 
 

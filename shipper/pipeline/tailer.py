@@ -9,34 +9,30 @@ that are on their way pass the budget: the log file is the queue.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
 
 from shipper.adapters.files import OpenFile, Turn, try_open
 from shipper.adapters.offsets import LifeState
 from shipper.adapters.watch import is_far, type_of_device
-from shipper.core.batch import Portion, Settlement
 from shipper.core.evidence import Seen
 from shipper.core.identity import head_of
 from shipper.core.lineage_join import JOINED, Join
-from shipper.core.model import Chunk, FileKey
+from shipper.core.model import FileKey
 from shipper.core.stalls import Excuse
-from shipper.core.watermark import Ticket, Watermark
 from shipper.errors import SourceError
-from shipper.pipeline.accounts import account_for
+from shipper.pipeline.clock import Clock
 from shipper.pipeline.committer import Committer
+from shipper.pipeline.conversion import Conversion, Mark
 from shipper.pipeline.descriptors import Descriptors
-from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
+from shipper.pipeline.followed import Followed
 from shipper.pipeline.forecast import Forecasts
-from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.joining import Joining
 from shipper.pipeline.journal import Journal
-from shipper.pipeline.letters import letters_for
 from shipper.pipeline.open_records import OpenRecords
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
-from shipper.pipeline.timings import Timings
 from shipper.pipeline.turns import Turns
 
 READ_BYTES: Final = 256 * 1024
@@ -49,36 +45,11 @@ MOST_SOURCES_SAID: Final = 20
 SECONDS_A_FILE_COUNTED: Final = 1e-4  # of counting what is unread: a thousandth of the time goes into it
 
 
-class Clock(NamedTuple):
-    """The two clocks; nothing waits on the wall clock."""
-
-    now_ms: Callable[[], int]
-    monotonic: Callable[[], float]
-
-
-class Mark(NamedTuple):
-    """What a portion carries back to us: whose it is, its place in that life's watermark, and when it was written.
-
-    *written_ms* is the file's last change as the read saw it, which is that of its last line where the read reached
-    the file's end; 0 where it did not: nothing says when those lines were written. *heir* is of the younger file in
-    which the chunk's last record goes on.
-    """
-
-    followed: Followed
-    watermark: Watermark
-    ticket: Ticket
-    written_ms: int = 0
-    heir: Mark | None = None
-
-
 class Tailer:
     """Owns the followed files.
 
     Attributes:
-        counters: Sum over all files since the agent started.
-        by_source: The same by source, of files that are gone too.
-        append_to_ack: From a line's writing to its acknowledgement, where the first is known (see Mark).
-        pending_records: Records converted and not settled.
+        conversion: Takes what was read, and counts it.
         suspects: Files whose bytes did not fit what we knew: the next scan decides.
         hanging: Device to the file that does not answer there, and since when (monotonic); the others of it wait.
         forecasts: What will be lost as things are now.
@@ -86,9 +57,9 @@ class Tailer:
 
     def __init__(
         self,
+        conversion: Conversion,
         sender: Sender,
         committer: Committer,
-        guard: MatchGuard,
         journal: Journal,
         clock: Clock,
         *,
@@ -102,15 +73,11 @@ class Tailer:
         """
         self.followed: dict[FileKey, Followed] = {}
         self.by_path: dict[str, Followed] = {}
-        self.counters: Counter[str] = Counter()
-        self.by_source: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self.append_to_ack = Timings()
-        self.pending_records = 0
+        self.conversion = conversion
         self.suspects: set[FileKey] = set()
         self.hanging: dict[int, tuple[str, float]] = {}
         self._sender = sender
         self._committer = committer
-        self._guard = guard
         self._journal = journal
         self._clock = clock
         self._budget_bytes = budget_bytes
@@ -123,7 +90,6 @@ class Tailer:
         self._slow: dict[int, list[Followed]] = {}
         self._far: dict[int, bool] = {}
         self._joining = Joining(self.followed)
-        self._heirs: defaultdict[FileKey, list[Mark]] = defaultdict(list)
         self._unread: dict[str, int] = {}
         self._unread_until = 0.0
         self.wake = asyncio.Event()
@@ -149,7 +115,7 @@ class Tailer:
     def read_by(self, followed: Followed, source: str, reading: SourceReading, path_attributes: dict[str, str]) -> None:
         """Read what follows the last converted chunk of *followed* by the rules of *source*."""
         self._open.drop(followed)
-        self._add(followed, {"bytes_read": -followed.read_by(source, reading, path_attributes)})
+        self.conversion.count(followed.source, {"bytes_read": -followed.read_by(source, reading, path_attributes)})
         self.look_at(followed)
 
     def limit(self, budget_bytes: int, open_files: int) -> None:
@@ -233,7 +199,7 @@ class Tailer:
         self._descriptors.close_idle()
         self._descriptors.secure(self.followed.values(), self._is_far)
         inodes = ((file.device, file.inode) for file in seen)
-        self.forecasts.look(self.followed.values(), inodes, self.counters["bytes_read"])
+        self.forecasts.look(self.followed.values(), inodes, self.conversion.counters["bytes_read"])
 
     def close_file(self, followed: Followed) -> None:
         """Give up what *followed* is read from."""
@@ -364,7 +330,7 @@ class Tailer:
         if not (followed.read_offset and followed.head_complete):
             await self._grow_head(followed, data)
         chunks = followed.feed(data)
-        self._add(followed, {"bytes_read": len(data)})
+        self.conversion.count(followed.source, {"bytes_read": len(data)})
         if followed.rate_limit:
             followed.not_before = self._clock.monotonic() + len(data) / followed.rate_limit
         if followed.file is not None and self._may_read_ahead(followed):
@@ -372,7 +338,7 @@ class Tailer:
             followed.ahead = asyncio.ensure_future(followed.file.read(followed.read_offset, READ_BYTES, followed.tail))
         followed.quiet_since = self._clock.monotonic()
         for chunk in chunks:
-            self.convert(followed, chunk)
+            self.conversion.convert(followed, chunk)
             await asyncio.sleep(0)  # the sender's turn: a chunk is about half a millisecond of work
             if followed.reframe:
                 self._frame_anew(followed)
@@ -401,100 +367,6 @@ class Tailer:
         followed.last_error = str(error)
         self._journal.once("file_unreadable", followed.path, file=followed.path, error=str(error))
 
-    # -- converting ------------------------------------------------------------------------------
-
-    def convert(self, followed: Followed, chunk: Chunk, own: Chunk | None = None, heir: Mark | None = None) -> None:
-        """Turn *chunk* into events and offer them; *own* is the part of it that stands in the file, if not all does."""
-        now = self._clock.monotonic()
-        facts, carry = followed.facts(), followed.carry
-        converter = followed.converter_now(now)
-        now_ms = self._clock.now_ms()
-        encoded = self._guard.convert(converter, chunk, facts, carry, now_ms)
-        if followed.look_again(chunk, encoded):
-            converter, carry = followed.converter_now(now), followed.carry
-            encoded = self._guard.convert(converter, chunk, facts, carry, now_ms)
-        self._say_layout(followed)
-        if encoded.pattern_timeouts:
-            self._count_timeouts(followed, encoded.pattern_timeouts, now)
-        ticket = followed.track(own or chunk, encoded)
-        mark = Mark(followed, followed.watermark, ticket, followed.mtime_ms if followed.at_end else 0, heir)
-        ticket.counts = figures(encoded)
-        self._add(followed, ticket.counts)
-        portion = Portion(
-            key=followed.key, lineage=followed.lineage, chunk=chunk, facts=facts, carry=carry,
-            encoded=encoded, converter=converter, now_ms=now_ms, token=mark,
-        )  # fmt: skip
-        if encoded.events:
-            self.pending_records += encoded.records
-            self._sender.offer(portion)
-        else:
-            self._settle(portion, Settlement())
-
-    def _add(self, followed: Followed, counts: Mapping[str, int]) -> None:
-        of_source = self.by_source[followed.source]
-        for name, count in counts.items():
-            self.counters[name] += count
-            of_source[name] += count
-
-    def _say_layout(self, followed: Followed) -> None:
-        choice, followed.chosen = followed.chosen, None
-        if choice is None:
-            return
-        name = choice.layout.partition("{")[0].strip("+") or ("learned" if choice.layout else "raw")
-        self._committer.decided(followed.key, "layout", f"{name}: {choice.evidence}")
-        self._journal.say(
-            "layout_chosen", source=followed.source, file=followed.path, layout=name, evidence=choice.evidence
-        )
-
-    def _count_timeouts(self, followed: Followed, timeouts: int, now: float) -> None:
-        followed.timeouts += timeouts
-        if followed.timeouts >= PATTERN_TIMEOUTS_ALLOWED:
-            followed.timeouts = 0
-            followed.bypassed_until = now + BYPASS_SECONDS
-            self._journal.say(
-                "pattern_bypassed", source=followed.source, file=followed.path, seconds=BYPASS_SECONDS,
-                hint="its pattern runs away on this file's text; records ship unparsed meanwhile",
-            )  # fmt: skip
-
-    # -- settling --------------------------------------------------------------------------------
-
-    def settled(self, portion: Portion, settlement: Settlement) -> None:
-        """The sender is done with *portion*."""
-        self.pending_records -= portion.encoded.records
-        self._settle(portion, settlement)
-        self.wake.set()
-
-    def _settle(self, portion: Portion, settlement: Settlement) -> None:
-        mark = portion.token
-        if not isinstance(mark, Mark):
-            raise TypeError("a portion comes back with the mark it was given")
-        now_ms = self._clock.now_ms()
-        letters = letters_for(portion, settlement, mark.followed.source, now_ms)
-        if letters:
-            self._committer.refused(letters)
-        settled = account_for(mark.ticket, portion, settlement, now_ms)
-        self._add(mark.followed, settled)
-        if mark.written_ms and "acked" in settled:
-            waited_ms = now_ms - mark.written_ms
-            self.append_to_ack.observe(waited_ms / 1000, settled["acked"])
-        if mark.heir is not None:
-            self._heirs[mark.followed.key].append(mark)
-        mark.watermark.ack(mark.ticket)
-        if not mark.followed.detached:
-            self._committer.changed(mark.followed)
-        if self._heirs:
-            self._bequeath(mark.followed.key)
-
-    def _bequeath(self, key: FileKey) -> None:
-        """Let the younger file pass a record of both once the older one has passed it, and not before."""
-        for mark in self._heirs.pop(key, ()):
-            if mark.heir is None or mark.watermark.safe.offset < mark.ticket.end.offset:
-                self._heirs[key].append(mark)
-                continue
-            mark.heir.watermark.ack(mark.heir.ticket)
-            if not mark.heir.followed.detached:
-                self._committer.changed(mark.heir.followed)
-
     # -- records that nobody closes ------------------------------------------------------------------
 
     def close_quiet(self) -> None:
@@ -510,7 +382,7 @@ class Tailer:
             return
         self._open.drop(followed)
         for chunk in followed.close_record():
-            self.convert(followed, chunk)
+            self.conversion.convert(followed, chunk)
             if followed.reframe:
                 self._frame_anew(followed)
                 return
@@ -540,9 +412,9 @@ class Tailer:
         younger.head = head_of(turn.data)
         younger.waits_for -= {older.key}
         ticket = younger.take_lead(lead, JOINED, self._clock.now_ms())
-        self._add(younger, {"bytes_read": len(lead)})
+        self.conversion.count(younger.source, {"bytes_read": len(lead)})
         older.give_up_held()
-        self.convert(older, joined.chunk, joined.own, Mark(younger, younger.watermark, ticket))
+        self.conversion.convert(older, joined.chunk, joined.own, Mark(younger, younger.watermark, ticket))
         if older.reframe:
             self._frame_anew(older)
         self._committer.decided(older.key, "joined", f"its last record goes on in {younger.path}: {len(lead)} bytes")
@@ -564,7 +436,7 @@ class Tailer:
     def _frame_anew(self, followed: Followed) -> None:
         """Read what follows the last converted chunk once more: its layout has changed."""
         self._open.drop(followed)
-        self._add(followed, {"bytes_read": -followed.frame_anew()})
+        self.conversion.count(followed.source, {"bytes_read": -followed.frame_anew()})
         self.look_at(followed)
 
     def next_times(self) -> list[float]:

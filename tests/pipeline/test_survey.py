@@ -15,6 +15,7 @@ from shipper.core.rule import RecordFormat, Rule
 from shipper.errors import UsageError
 from shipper.pipeline.agent import Agent
 from shipper.pipeline.assembly import wall_clock_ms
+from shipper.pipeline.clock import Clock
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.forecast import Forecast
 from shipper.pipeline.health import Colour
@@ -22,7 +23,6 @@ from shipper.pipeline.lag import file_status, lag_bytes, lag_seconds, unread_byt
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.status import Status
 from shipper.pipeline.survey import Survey
-from shipper.pipeline.tailer import Clock
 from tests.end_to_end import receiver as faults
 from tests.pipeline.agent_scene import Scene, play
 
