@@ -1,4 +1,4 @@
-"""What the ledger says of a portion, once the sender is done with it."""
+"""What the ledger says of a portion: when it is converted, and once the sender is done with it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ from collections import Counter
 from collections.abc import Mapping
 
 from shipper.core.batch import Portion, Settlement
+from shipper.core.model import Encoded
 from shipper.core.watermark import Ticket
 
 _FATES = ("filtered_", "dead_")
+
+
+def figures(encoded: Encoded) -> dict[str, int]:
+    """Return the counters that a chunk adds to its file's ledger when it is converted."""
+    read = encoded.records + sum(encoded.filtered.values()) + len(encoded.refused)
+    counts = {
+        "read": read,
+        "parts": encoded.parts,
+        "trimmed": encoded.trimmed,
+        "bad_bytes": encoded.bad_bytes,
+        "nul_bytes": encoded.nul_bytes,
+        "restamped": encoded.restamped,
+        "unparsed": encoded.unparsed,
+        "pattern_timeouts": encoded.pattern_timeouts,
+    }
+    counts |= {f"filtered_{reason}": count for reason, count in encoded.filtered.items()}
+    for refused in encoded.refused:
+        counts[f"dead_{refused.reason}"] = counts.get(f"dead_{refused.reason}", 0) + 1
+    return {name: count for name, count in counts.items() if count}
 
 
 def account_for(ticket: Ticket, portion: Portion, settlement: Settlement, now_ms: int) -> dict[str, int]:

@@ -26,6 +26,7 @@ from shipper.pipeline.committer import Committer
 from shipper.pipeline.contents import Answers
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.known import known_now
 from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
 from shipper.pipeline.reading import SourceReading
@@ -143,7 +144,7 @@ class Census:
                 return None
             self._hung = None  # what it has found is too old by now: files were read since
         tailer = self._tailer
-        known = [f.known(suspect=f.key in tailer.suspects) for f in tailer.followed.values()] + self._partings.done
+        known = [known_now(f, suspect=f.key in tailer.suspects) for f in tailer.followed.values()] + self._partings.done
         now_ms = self._now_ms()
         self._looking_since = time.monotonic()
         looking = asyncio.ensure_future(asyncio.to_thread(self._look, known, now_ms))

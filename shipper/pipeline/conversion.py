@@ -14,11 +14,11 @@ from typing import NamedTuple
 from shipper.core.batch import Portion, Settlement
 from shipper.core.model import Chunk, FileKey
 from shipper.core.watermark import Ticket, Watermark
-from shipper.pipeline.accounts import account_for
+from shipper.pipeline.accounts import account_for, figures
 from shipper.pipeline.clock import Clock
 from shipper.pipeline.committer import Committer
-from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
-from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.guard import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.letters import letters_for
 from shipper.pipeline.sender import Sender

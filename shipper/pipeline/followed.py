@@ -1,79 +1,62 @@
-"""One followed generation of a file: where reading stands, and what is safe.
+"""One followed generation of a file: where reading stands, and by which layout.
 
-Every field is written by the tailer. Three offsets matter: `read_offset`
-(bytes handed to the framer), `chunk_end` (converted and offered to the
-sender), and the watermark (everything below is acked, filtered or among the
-dead letters). Only the last one is ever saved.
+Every field is written by the tailer and by what it reads through. Three
+offsets matter: `read_offset` (bytes handed to the framer), `chunk_end`
+(converted and offered to the sender), and the watermark (everything below is
+acked, filtered or among the dead letters). Only the last one is ever saved.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from shipper.adapters.files import Turn
-from shipper.adapters.offsets import Life, LifeState
+from shipper.adapters.offsets import Life
 from shipper.core.converter import Converter
 from shipper.core.detect import Choice
 from shipper.core.doubt import SURE_AFTER_LINES, Doubt, misfits_in
-from shipper.core.follow import Known
 from shipper.core.framing import Framer
-from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD, Guard, Head, Trail, guard_of
-from shipper.core.ledger import HOLE, Entry, compact, digest_of, without_delivery
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, Guard, Trail, guard_of
+from shipper.core.ledger import HOLE, Entry, digest_of, without_delivery
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
-from shipper.core.watermark import Ticket, Watermark
+from shipper.core.watermark import Ticket
 from shipper.errors import SourceError
 from shipper.pipeline.contents import Content
+from shipper.pipeline.followed_row import FollowedRow
 from shipper.pipeline.reading import SourceReading
 
-PATTERN_TIMEOUTS_ALLOWED: Final = 3
-BYPASS_SECONDS: Final = 300.0
 RECENT_BYTES: Final = 8192
 
 _decode_carry = msgspec.json.Decoder(Carry)
-_encode_carry = msgspec.json.Encoder().encode
 
 _NO_ATTRIBUTES: Final[dict[str, str]] = {}  # one for the many files that have none; never written to
 
 
-class Followed:
+class Followed(FollowedRow):
     """A file being read, and its row in the offset store."""
 
-    # There may be a hundred thousand: a dict each would be a third of what they take.
     __slots__ = (
-        "_accounts",
-        "_accounts_offered",
         "_digest",
         "_forced_end",
-        "_guard",
         "ahead",
         "at_end",
-        "born_ms",
         "bypassed_until",
         "carry",
         "chosen",
         "chunk_end",
         "chunk_tail",
         "converter",
-        "counters",
         "detached",
-        "device",
         "doubt",
         "error_since_ms",
         "file",
         "framer",
-        "head",
-        "inode",
-        "key",
         "last_error",
-        "lineage",
-        "mtime_ns",
         "not_before",
-        "path",
         "path_attributes",
         "quiet_since",
         "rate_limit",
@@ -81,32 +64,19 @@ class Followed:
         "reading",
         "recent",
         "reframe",
-        "saved_offset",
         "settled_ms",
-        "size",
-        "source",
-        "state",
         "tail",
         "timeouts",
         "trail",
         "waits_for",
-        "watermark",
     )
 
     def __init__(self, life: Life, reading: SourceReading, path_attributes: dict[str, str], *, lineage: int) -> None:
         """Take up *life* at its saved offset; *lineage* names the stream whose order must hold."""
-        self.key = life.key
-        self.lineage = lineage
+        carry = _decode_carry.decode(life.carry) if life.carry else Carry()
+        super().__init__(life, carry, lineage)
         self.reading = reading
-        self.source = life.source
-        self.path = life.path
         self.path_attributes = path_attributes or _NO_ATTRIBUTES
-        self.device, self.inode = life.device, life.inode
-        self.size, self.mtime_ns = life.size, life.mtime_ns
-        self.state = life.state
-        self.head = Head(life.head_length, life.head_digest) if life.head_length else NO_HEAD
-        self.born_ms = life.born_ms
-        self.counters: Counter[str] = Counter(life.counters)
         self.file: Content | None = None
         self.ahead: asyncio.Future[Turn] | None = None
         self.waits_for: set[FileKey] | frozenset[FileKey] = frozenset()
@@ -124,18 +94,10 @@ class Followed:
         self.rate_limit = reading.rate_limit
         self.not_before = 0.0
         self.detached = False
-        self.saved_offset = life.offset
-        self._seat(life.offset, _decode_carry.decode(life.carry) if life.carry else Carry())
-        self._guard = Guard(life.guard_length, life.guard_digest) if life.guard_length else NO_GUARD
-        self._accounts: list[Entry] = []
-        self._accounts_offered = 0
-
-    def _seat(self, offset: int, carry: Carry) -> None:
         self.carry = carry
-        self.watermark = Watermark(offset, carry)
         self.converter: Converter | None = None
         self.framer: Framer | None = None
-        self.read_offset = self.chunk_end = offset
+        self.read_offset = self.chunk_end = life.offset
         self.tail = self.chunk_tail = b""
         self.trail = Trail()
         self._digest = 0
@@ -225,11 +187,6 @@ class Followed:
         self.recent, self.timeouts = b"", 0
         return again
 
-    @property
-    def mtime_ms(self) -> int:
-        """Last modification."""
-        return self.mtime_ns // 1_000_000
-
     def feed(self, data: bytes) -> list[Chunk]:
         """Take the bytes at `read_offset` and return the chunks that they complete."""
         self.settle_layout(data)
@@ -242,11 +199,6 @@ class Followed:
         if self.framer.encoding != self.carry.encoding:
             self.carry = msgspec.structs.replace(self.carry, encoding=self.framer.encoding)
         return chunks
-
-    def begin_with(self, first: bytes, tail: bytes) -> None:
-        """Take the fingerprint of a file that is new: its *first* bytes, and those before the offset it begins at."""
-        self.head = self.head.grown(first)
-        self._guard = guard_of(tail)
 
     @property
     def held(self) -> Chunk | None:
@@ -293,12 +245,9 @@ class Followed:
         """Return what a converter is told of the file."""
         shown = self.path.encode("utf-8", "backslashreplace").decode("utf-8")
         return FileFacts(
-            key=self.key,
-            path=shown,
-            name=shown.rpartition("/")[2],
-            mtime_ms=self.mtime_ms,
+            key=self.key, path=shown, name=shown.rpartition("/")[2], mtime_ms=self.mtime_ms,
             attributes=self.path_attributes,
-        )
+        )  # fmt: skip
 
     def converter_now(self, monotonic: float) -> Converter:
         """Return the converter to use: the bypass while a runaway pattern is out of use."""
@@ -331,99 +280,11 @@ class Followed:
         rule = self.converter.rule if self.converter else self.reading.rule
         return (rule.multiline.timeout_ms if rule.multiline else rule.open_line_timeout_ms) / 1000
 
-    @property
-    def head_complete(self) -> bool:
-        """Whether the fingerprint covers as much as it ever will."""
-        return self.head.length >= HEAD_BYTES
-
     async def grow_head(self) -> None:
         """Take the fingerprint anew where the file has grown."""
         if self.file is not None and self.head.length < min(HEAD_BYTES, self.size):
             with suppress(SourceError):  # it grows with a later read, or that one says what is wrong
                 self.head = self.head.grown(await self.file.first())
-
-    def known(self, *, suspect: bool) -> Known:
-        """Return what a scan is judged by."""
-        guard = self.guard
-        return Known(
-            key=self.key,
-            source=self.source,
-            path=self.path,
-            device=self.device,
-            inode=self.inode,
-            head=self.head,
-            guard=guard,
-            offset=self.read_offset,
-            size=self.size,
-            mtime_ns=self.mtime_ns,
-            open=self.file is not None and self.file.pins,
-            orphan=self.state is LifeState.ORPHAN,
-            live=self.live,
-            suspect=suspect,
-            trail=self.trail.points,
-            packed=self.state is LifeState.UNPACKING,
-            kept=self.state is LifeState.SPILLED,
-            lineage=self.lineage,
-        )
-
-    # -- the row ---------------------------------------------------------------------------------
-
-    def row(self, now_ms: int) -> Life:
-        """Return the row to save: the safe offset and what belongs to it, `spans` among it."""
-        self._take_accounts()
-        safe = self.watermark.safe
-        guard = guard_of(safe.tail) if safe.tail else self._guard
-        return Life(
-            file_id=self.key.file_id,
-            generation=self.key.generation,
-            source=self.source,
-            path=self.path,
-            device=self.device,
-            inode=self.inode,
-            head_length=self.head.length,
-            head_digest=self.head.digest,
-            guard_length=guard.length,
-            guard_digest=guard.digest,
-            offset=safe.offset,
-            size=self.size,
-            mtime_ns=self.mtime_ns,
-            state=self.state,
-            carry=_encode_carry(safe.carry),
-            born_ms=self.born_ms,
-            changed_ms=now_ms,
-            counters=dict(self.counters),
-            lineage=self.lineage,
-        )
-
-    @property
-    def saved_carry(self) -> bytes:
-        """What goes with the offset that is saved, as a row holds it; empty where that is known no more."""
-        safe = self.watermark.safe
-        return _encode_carry(safe.carry) if safe.offset == self.saved_offset else b""
-
-    def spans(self) -> list[Entry]:
-        """Return the part of the ledger that is not saved yet, up to the offset of the last `row`."""
-        self._accounts = compact(self._accounts)
-        self._accounts_offered = len(self._accounts)
-        return list(self._accounts)
-
-    def pass_over(self, start: int, end: int, why: str, now_ms: int) -> None:
-        """Account for bytes that are not delivered, for the reason *why*: one word, as in core/ledger.py."""
-        if end > start:
-            self._take_accounts()
-            self._accounts.append(without_delivery(start, end, why, now_ms))
-
-    def saved(self, life: Life) -> None:
-        """*life* is durable, and the spans that were offered with it."""
-        self.saved_offset = max(self.saved_offset, life.offset)
-        del self._accounts[: self._accounts_offered]
-        self._accounts_offered = 0
-
-    def _take_accounts(self) -> None:
-        mark = self.watermark
-        self._accounts += mark.accounts
-        self.counters.update(mark.counts)
-        mark.accounts, mark.counts = [], Counter()
 
     @property
     def pending_bytes(self) -> int:
@@ -434,27 +295,3 @@ class Followed:
     def finished(self) -> bool:
         """Whether everything that was seen of the file is safe and saved."""
         return self.at_end and not self.open_bytes and self.saved_offset >= self.read_offset
-
-    @property
-    def live(self) -> bool:
-        """Whether the file is still written under its own name."""
-        return self.state is LifeState.FOLLOWING
-
-
-def figures(encoded: Encoded) -> dict[str, int]:
-    """Return the counters that a chunk adds to its file's ledger when it is converted."""
-    read = encoded.records + sum(encoded.filtered.values()) + len(encoded.refused)
-    counts = {
-        "read": read,
-        "parts": encoded.parts,
-        "trimmed": encoded.trimmed,
-        "bad_bytes": encoded.bad_bytes,
-        "nul_bytes": encoded.nul_bytes,
-        "restamped": encoded.restamped,
-        "unparsed": encoded.unparsed,
-        "pattern_timeouts": encoded.pattern_timeouts,
-    }
-    counts |= {f"filtered_{reason}": count for reason, count in encoded.filtered.items()}
-    for refused in encoded.refused:
-        counts[f"dead_{refused.reason}"] = counts.get(f"dead_{refused.reason}", 0) + 1
-    return {name: count for name, count in counts.items() if count}

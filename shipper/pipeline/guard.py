@@ -23,6 +23,8 @@ from shipper.core.model import Carry, Chunk, Encoded, FileFacts, Reading
 
 CHUNK_SECONDS: Final = 0.5
 RECORD_SECONDS: Final = 0.02
+PATTERN_TIMEOUTS_ALLOWED: Final = 3  # in one file, before its pattern is bypassed there
+BYPASS_SECONDS: Final = 300.0
 
 
 class MatchGuard:

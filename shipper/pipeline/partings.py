@@ -11,12 +11,12 @@ from typing import Final
 
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.evidence import Known, Seen
-from shipper.core.identity import Guard, Head
 from shipper.core.ledger import UNREACHABLE
 from shipper.core.model import FileKey
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.known import known_of
 from shipper.pipeline.tailer import Tailer
 
 QUIET_SCANS_BEFORE_CLOSE: Final = 3
@@ -46,7 +46,7 @@ class Partings:
 
     def remember(self, life: Life) -> None:
         """Take up a file that was let go before the last stop."""
-        self._done[life.key] = _known(life)
+        self._done[life.key] = known_of(life)
 
     def recall(self, key: FileKey) -> None:
         """Forget that *key* was let go: it is followed again, or its row is."""
@@ -118,7 +118,7 @@ class Partings:
             self._committer.forget(followed.key)
             return
         followed.state = LifeState.DONE
-        self._done[followed.key] = _known(followed.row(now_ms))
+        self._done[followed.key] = known_of(followed.row(now_ms))
         self._committer.changed(followed)
 
     def _forget_surplus(self) -> None:
@@ -130,21 +130,3 @@ class Partings:
         for key in surplus:
             del self._done[key]
             self._committer.forget(key)
-
-
-def _known(life: Life) -> Known:
-    return Known(
-        key=life.key,
-        source=life.source,
-        path=life.path,
-        device=life.device,
-        inode=life.inode,
-        head=Head(life.head_length, life.head_digest),
-        guard=Guard(life.guard_length, life.guard_digest),
-        offset=life.offset,
-        size=life.size,
-        mtime_ns=life.mtime_ns,
-        live=False,
-        done=True,
-        lineage=life.lineage or life.file_id,
-    )

@@ -17,8 +17,8 @@ from shipper.adapters.offsets import Life
 from shipper.core.converter import Converter
 from shipper.core.model import Carry, Chunk, Encoded, Event, FileFacts, Reading
 from shipper.core.rule import Rule, TooOld
-from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed
-from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.guard import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, MatchGuard
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.tailer import READ_BYTES
 

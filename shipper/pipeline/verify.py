@@ -20,7 +20,7 @@ from shipper.core.ledger import Entry, digest_of, total
 from shipper.core.ledger_audit import BytesCheck, Disagreement, Fault, audit, recount_differs
 from shipper.core.model import Carry, Chunk, FileFacts, FileKey
 from shipper.errors import SourceError
-from shipper.pipeline.followed import figures
+from shipper.pipeline.accounts import figures
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.remains import Inode, Remains, find

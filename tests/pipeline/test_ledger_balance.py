@@ -26,9 +26,9 @@ from shipper.core.ledger_audit import audit
 from shipper.core.model import Chunk, FileKey, Refused
 from shipper.core.rule import MultilineRule, RecordFormat, Rule
 from shipper.errors import StateError
-from shipper.pipeline.accounts import account_for
+from shipper.pipeline.accounts import account_for, figures
 from shipper.pipeline.committer import Committer
-from shipper.pipeline.followed import Followed, figures
+from shipper.pipeline.followed import Followed
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.reading import SourceReading

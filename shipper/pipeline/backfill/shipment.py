@@ -21,13 +21,13 @@ from shipper.core.model import Carry, Chunk
 from shipper.core.plan import OPEN_END
 from shipper.core.restart import RestartPoint
 from shipper.errors import SourceError
-from shipper.pipeline.accounts import settled_figures
+from shipper.pipeline.accounts import figures, settled_figures
 from shipper.pipeline.backfill.account import Account, Underway
 from shipper.pipeline.backfill.asked import Selection, Window
 from shipper.pipeline.backfill.protocol import Finished, Moved, Piece
 from shipper.pipeline.backfill.stamps import Places, Subject
-from shipper.pipeline.followed import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, Followed, figures
-from shipper.pipeline.guard import MatchGuard
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.guard import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, MatchGuard
 from shipper.pipeline.letters import letters_for
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.rehearsal import without_age_limits
