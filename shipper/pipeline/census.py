@@ -7,26 +7,23 @@ before the first byte is read, descriptors opened, generations begun.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
 
 import msgspec
 
 from shipper.adapters.discovery import Discovery, Scan
-from shipper.adapters.discovery_siblings import Place
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source
-from shipper.core.follow import Answer, Decision, Do, Known, Question, Seen, decide, missing_name, questions
+from shipper.core.follow import Decision, Do, Seen, decide, missing_name
 from shipper.core.identity import HEAD_BYTES
 from shipper.core.model import FileKey
 from shipper.pipeline.births import Births, state_for, take_fingerprints
 from shipper.pipeline.committer import Committer
-from shipper.pipeline.contents import Answers
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.known import known_now
+from shipper.pipeline.looks import Looks
 from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
 from shipper.pipeline.reading import SourceReading
@@ -34,15 +31,15 @@ from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.succession import Succession
 from shipper.pipeline.tailer import Tailer
 
-SCANS_TO_SETTLE: Final = 20  # for so long after a rotation compressed files and other directories are looked at
-
-SCAN_PATIENCE_SECONDS: Final = 10.0  # for a look at all directories; twice as long after one that took longer
-LONGEST_PATIENCE_SECONDS: Final = 300.0
-LONGEST_LOOK: Final = 600.0  # seconds, of a look that gets on
-
 
 class Census:
-    """Owns which files are followed; used between the tailer's turns only."""
+    """Owns which files are followed; used between the tailer's turns only.
+
+    Attributes:
+        looks: Looks at the directories; says whether they answer.
+        last: What the last scan has found, but the files that it saw.
+        scans: How many were carried out.
+    """
 
     def __init__(
         self,
@@ -61,20 +58,13 @@ class Census:
         self._births = Births(sources, readings, tailer, offsets, now_ms)
         self._partings = Partings(tailer, committer, journal)
         self._succession = Succession(tailer)
-        self._answers = Answers()
         self._spilling = spilling
-        self._raw = {source.name for source in sources if source.binary == "always"}
-        self._discovery = discovery
+        self.looks = Looks(sources, discovery, tailer.wake.set)
         self._tailer = tailer
         self._committer = committer
         self._journal = journal
         self._now_ms = now_ms
         self._waited: dict[str, int] = {}
-        self._settling = SCANS_TO_SETTLE
-        self._hung: asyncio.Future[tuple[Scan, dict[Question, Answer | None]]] | None = None
-        self._looking_since = 0.0
-        self._patience_seconds = SCAN_PATIENCE_SECONDS
-        self._answered_questions = 0
         self.last = Scan()
         self.scans = 0
 
@@ -102,15 +92,13 @@ class Census:
             if followed.live:
                 self._tailer.by_path[followed.path] = followed
         self._succession.arrange(taken)
-        self._settling = SCANS_TO_SETTLE
+        self.looks.settle_anew()
 
     def exchange(self, sources: Sequence[Source], readings: Sequence[SourceReading], discovery: Discovery) -> None:
         """Go by other sources from the next scan on; what is followed stays as it is."""
         self._owners = Owners(sources)
         self._births.exchange(sources, readings)
-        self._raw = {source.name for source in sources if source.binary == "always"}
-        self._discovery = discovery
-        self._settling = SCANS_TO_SETTLE
+        self.looks.exchange(sources, discovery)
 
     def owner_of(self, path: str) -> str | None:
         """Return the name of the source whose patterns match *path*."""
@@ -128,42 +116,21 @@ class Census:
 
     # -- a scan ------------------------------------------------------------------------------------
 
-    def hung_seconds(self, now: float) -> float:
-        """Return for how long a look at the directories has hung; 0 where none does."""
-        return now - self._looking_since if self._hung is not None and not self._hung.done() else 0.0
-
-    @property
-    def hangs_at(self) -> str:
-        """The directory at which the look stands."""
-        return self._discovery.at
-
     async def scan(self) -> Scan | None:
         """Look at every directory and act on what is there; None while one does not answer: read on meanwhile."""
-        if self._hung is not None:
-            if not self._hung.done():
-                return None
-            self._hung = None  # what it has found is too old by now: files were read since
+        if self.looks.hangs:
+            return None
         tailer = self._tailer
         known = [known_now(f, suspect=f.key in tailer.suspects) for f in tailer.followed.values()] + self._partings.done
         now_ms = self._now_ms()
-        self._looking_since = time.monotonic()
-        looking = asyncio.ensure_future(asyncio.to_thread(self._look, known, now_ms))
-        before = -1
-        while not looking.done() and before != self._steps and time.monotonic() - self._looking_since < LONGEST_LOOK:
-            before = self._steps  # while it gets on it does not hang: there may be very many files
-            await asyncio.wait({looking}, timeout=self._patience_seconds)
-        if not looking.done():
-            self._hung = looking
-            self._patience_seconds = min(self._patience_seconds * 2, LONGEST_PATIENCE_SECONDS)
-            looking.add_done_callback(self._answered)
+        look = await self.looks.look(known, now_ms)
+        if look is None:
             return None
-        scan, answers = looking.result()
-        decisions = decide(known, scan.seen, answers, self._waited)
-        hopeful = any(question.packed and found is None for question, found in answers.items())
-        self._settling = SCANS_TO_SETTLE if scan.unsettled or hopeful else max(self._settling - 1, 0)
+        scan = look.scan
+        decisions = decide(known, scan.seen, look.answers, self._waited)
         await self._carry_out(decisions, now_ms)
         await self._spilling.look(scan.seen)
-        self._partings.close_finished(scan.seen, now_ms, hopeful=hopeful)
+        self._partings.close_finished(scan.seen, now_ms, hopeful=look.hopeful)
         tailer.suspects.clear()
         tailer.scanned(scan.seen)
         self._say_skipped(scan, decisions)
@@ -171,32 +138,6 @@ class Census:
         self.scans += 1
         self._births.scanned()
         return scan
-
-    def _answered(self, looking: asyncio.Future[tuple[Scan, dict[Question, Answer | None]]]) -> None:
-        if not looking.cancelled():
-            looking.exception()
-        self._tailer.wake.set()
-
-    def _look(self, known: list[Known], now_ms: int) -> tuple[Scan, dict[Question, Answer | None]]:
-        places = {
-            (k.device, k.inode): Place(k.path, 0 if k.packed else k.offset, k.packed, k.source in self._raw)
-            for k in known
-            if not (k.orphan or k.done) and (k.open or not k.kept)
-        }
-        paths = {k.path for k in known if not k.done}
-        wide = self._settling > 0 or any(k.suspect and k.offset for k in known)
-        scan = self._discovery.scan(paths, places, now_ns=now_ms * 1_000_000, wide=wide)
-        asked = questions(known, scan.seen)
-        return scan, self._answers.to(map(self._step, asked), scan.seen)
-
-    def _step(self, question: Question) -> Question:
-        self._answered_questions += 1
-        return question
-
-    @property
-    def _steps(self) -> int:
-        """Files that looks have come to so far."""
-        return self._discovery.steps + self._answered_questions
 
     def _say_skipped(self, scan: Scan, decisions: Sequence[Decision]) -> None:
         for decision in decisions:

@@ -183,8 +183,8 @@ class Stalls:
             "file_system_hangs",
             f"{', '.join(hanging)}: does not answer; other files of its file system wait",
         )
-        hung = self._parts.census.hung_seconds(now)
-        where = self._parts.census.hangs_at
+        hung = self._parts.census.looks.hung_seconds(now)
+        where = self._parts.census.looks.at
         self._say_if(
             hung > 0, "scan_hangs",
             f"{where}: does not answer for {hung:.0f} s: no file is found until it does, those known are read",
