@@ -32,8 +32,8 @@ from shipper.core.timestamps import check_zone
 from shipper.errors import ConfigError, UsageError
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.reads import READ_BYTES
 from shipper.pipeline.rehearsal import rehearse, without_age_limits
-from shipper.pipeline.tailer import READ_BYTES
 
 STDIN: Final = "-"
 _encode: Final = msgspec.json.Encoder().encode

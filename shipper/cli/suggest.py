@@ -28,8 +28,8 @@ from shipper.core.stamp_shapes import begins_with_stamp
 from shipper.errors import UsageError
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.reads import READ_BYTES
 from shipper.pipeline.rehearsal import rehearse, without_age_limits
-from shipper.pipeline.tailer import READ_BYTES
 
 _MOST_COUNTER_EXAMPLES: Final = 5
 _SHOWN: Final = 100

@@ -31,6 +31,7 @@ from shipper.pipeline.following import Following
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.health import Health
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.lag import Unread
 from shipper.pipeline.outlet import Outlet
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
@@ -96,6 +97,7 @@ class Parts:
             budget_bytes=config.limits.memory_bytes // BYTES_FOR_ONE, open_files=config.limits.open_files,
             most_open_files=most_open_files(),
         )  # fmt: skip
+        self.unread = Unread(self.tailer.followed, clock.monotonic)
         self.readings = readings_of(config)
         self.spilling = Spilling(
             Spill(config.state_dir, config.limits.spill_bytes), self.tailer, self.committer, journal,
@@ -130,7 +132,7 @@ class Parts:
         )
 
     def _unread_by_source(self) -> dict[str, int]:
-        return self.tailer.unread_by_source()  # made after the output, which says it
+        return self.unread.by_source()  # made after the output, which says it
 
     def _settled(self, portion: Portion, settlement: Settlement) -> None:
         self.conversion.settled(portion, settlement)  # made after the sender, which it needs

@@ -220,7 +220,7 @@ class Census:
             followed.at_end = True
             followed.state = LifeState.ORPHAN
             self._unname(followed)
-            self._tailer.close_file(followed)
+            self._tailer.reads.give_up(followed)
             self._partings.begin(followed)
             self._committer.changed(followed)
             if decision.do is Do.GONE:
@@ -229,7 +229,7 @@ class Census:
     def _adopt(self, decision: Decision, followed: Followed, seen: Seen) -> None:
         """Read on in a copy."""
         self._partings.found(followed)
-        self._tailer.close_file(followed)
+        self._tailer.reads.give_up(followed)
         followed.device, followed.inode = seen.device, seen.inode
         self._move(followed, seen, state_for(seen, live=False))
         followed.size = max(followed.read_offset, 0 if seen.packed else seen.size)

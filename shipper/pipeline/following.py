@@ -129,7 +129,7 @@ class Following:
             await self._maybe_scan()
             self.scanned.set()
             tailer.release_delayed()
-            tailer.close_quiet()
+            tailer.closing.close_quiet()
             if tailer.can_turn:
                 await tailer.turn()
                 continue
@@ -150,11 +150,11 @@ class Following:
                 break
             await self._scan_patiently()
         for followed in list(tailer.followed.values()):
-            tailer.close_record(followed)
+            tailer.closing.close_record(followed)
 
     async def _read_what_is_known(self) -> None:
         tailer = self._tailer
-        while tailer.has_unread or tailer.close_awaited():
+        while tailer.has_unread or tailer.closing.close_awaited():
             tailer.wake.clear()
             tailer.release_delayed()
             if tailer.can_turn:

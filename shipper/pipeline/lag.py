@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from shipper.adapters.offsets import LifeState
+from shipper.core.model import FileKey
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.status import FileStatus, Problem, SourceStatus
+
+MOST_SOURCES_SAID: Final = 20
+SECONDS_A_FILE_COUNTED: Final = 1e-4  # of counting what is unread: a thousandth of the time goes into it
 
 _OVER = (LifeState.ORPHAN, LifeState.DONE)
 
@@ -83,6 +89,28 @@ class Gathered:
         """Return the sums."""
         self.status.files = dict(self._files)
         return self.status
+
+
+class Unread:
+    """Owns the last count of what is unread: what each request says of it."""
+
+    def __init__(self, followed: Mapping[FileKey, Followed], monotonic: Callable[[], float]) -> None:
+        """*followed* are the tailer's files; nothing is counted yet."""
+        self._followed = followed
+        self._monotonic = monotonic
+        self._last: dict[str, int] = {}
+        self._last_until = 0.0
+
+    def by_source(self) -> dict[str, int]:
+        """Return the bytes that are there and not converted, by source; counted anew where that is cheap."""
+        now = self._monotonic()
+        if now >= self._last_until:
+            unread: Counter[str] = Counter()
+            for followed in self._followed.values():
+                unread[followed.source] += unread_bytes(followed)
+            self._last = dict(unread.most_common(MOST_SOURCES_SAID))
+            self._last_until = now + len(self._followed) * SECONDS_A_FILE_COUNTED
+        return self._last
 
 
 def _problem(followed: Followed) -> Problem | None:

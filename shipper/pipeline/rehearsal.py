@@ -20,7 +20,7 @@ from shipper.core.rule import Rule, TooOld
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.guard import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, MatchGuard
 from shipper.pipeline.reading import SourceReading
-from shipper.pipeline.tailer import READ_BYTES
+from shipper.pipeline.reads import READ_BYTES
 
 _MOST_AHEAD_MS: Final = 200_000_000_000_000  # six thousand years, and still a date
 

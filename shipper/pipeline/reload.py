@@ -224,7 +224,7 @@ class Reloader:
     def _exchange_limits(self, old: Config, new: Config) -> None:
         parts, endpoint = self._parts, new.endpoint
         if old.endpoint != endpoint:
-            parts.output.exchange(output_of(new, parts.tailer.unread_by_source), endpoint.timeout_seconds)
+            parts.output.exchange(output_of(new, parts.unread.by_source), endpoint.timeout_seconds)
             parts.sender.limit(batch_limits(new), endpoint.retry.initial_seconds, endpoint.retry.max_seconds)
         parts.tailer.limit(new.limits.memory_bytes // BYTES_FOR_ONE, new.limits.open_files)
         parts.letters.limit(new.dead_letters.max_bytes, new.dead_letters.when_full)

@@ -207,7 +207,7 @@ class Spilling:
         return False
 
     def _close(self, followed: Followed, end: int) -> None:
-        self._tailer.close_file(followed)
+        self._tailer.reads.give_up(followed)
         followed.size = end
         self._read_from_spill(followed)
         self._journal.say(

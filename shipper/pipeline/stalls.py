@@ -144,9 +144,9 @@ class Stalls:
             )  # fmt: skip
         following = self._parts.following
         if step is Step.READ:
-            self._parts.tailer.read_again(followed)
+            self._parts.tailer.reads.again(followed)
         elif step is Step.REOPEN:
-            self._parts.tailer.close_file(followed)
+            self._parts.tailer.reads.give_up(followed)
             self._parts.tailer.look_at(followed)
         elif step is Step.WATCHER:
             following.restart_watcher()
@@ -175,7 +175,7 @@ class Stalls:
         now, patience = time.monotonic(), self.patience_seconds
         hanging = [
             f"{path} ({now - since:.0f} s)"
-            for path, since in self._parts.tailer.hanging.values()
+            for path, since in self._parts.tailer.reads.hanging.values()
             if now - since > patience
         ]
         self._say_if(

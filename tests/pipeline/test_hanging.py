@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shipper.pipeline import tailer
+from shipper.pipeline import reads
 from tests.pipeline.agent_scene import Scene, play
 
 OPEN_FILES = 8
@@ -41,16 +41,16 @@ def test_opening_a_file_on_a_dead_server_does_not_hold_the_loop(
 
         scene.append("hangs.log", "hangs 1")
         await scene.receiver.wait_for(asked.is_set, 8)
-        await scene.receiver.wait_for(lambda: bool(agent.parts.tailer.hanging), 8)
+        await scene.receiver.wait_for(lambda: bool(agent.parts.tailer.reads.hanging), 8)
         scene.append(f"app{2 * OPEN_FILES - 1}.log", "app goes on")
         await scene.arrived(2 + 2 * OPEN_FILES)
         answers.set()
         await scene.arrived(3 + 2 * OPEN_FILES)
 
         assert scene.receiver.contents()[-2:] == ["app goes on", "hangs 1"]
-        assert agent.parts.tailer.hanging == {}
+        assert agent.parts.tailer.reads.hanging == {}
 
-    monkeypatch.setattr(tailer, "is_far", lambda _kind: True)
+    monkeypatch.setattr(reads, "is_far", lambda _kind: True)
     scene = Scene(tmp_path, watching=True)
     scene.limits = {"scan": "1h", "open_files": OPEN_FILES}
     play(scene, story)

@@ -30,8 +30,8 @@ from shipper.pipeline.followed import Followed
 from shipper.pipeline.guard import BYPASS_SECONDS, PATTERN_TIMEOUTS_ALLOWED, MatchGuard
 from shipper.pipeline.letters import letters_for
 from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.reads import READ_BYTES
 from shipper.pipeline.rehearsal import without_age_limits
-from shipper.pipeline.tailer import READ_BYTES
 
 STEP_BYTES: Final = 1 << 20  # of what is skipped because it is too early
 
