@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
+
 from shipper.adapters.backfill_store import DIRECTORY, BackfillStore
 from shipper.adapters.dead_letters import DeadLetters, WhenFull
 from shipper.core.letters import DeadLetter
@@ -103,7 +105,9 @@ class Keeper:
             then, self._then = self._then, []
             if not (shipped or points or refused or done):
                 return
-            call = partial(_save, self._store, self._letters, list(shipped.values()), points, refused, done)
+            # As they stand now: what is settled while this is written has its letters in the next round.
+            files = [msgspec.structs.replace(each) for each in shipped.values()]
+            call = partial(_save, self._store, self._letters, files, points, refused, done)
             try:
                 await self._run(call)
             except BaseException:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from shipper.adapters.backfill_store import FIRST_FILE_ID, BackfillStore
+from shipper.adapters.dead_letters import DeadLetters
 from shipper.core.identity import guard_of, head_of
 from shipper.core.letters import DeadLetter
 from shipper.core.restart import RestartPoint
@@ -78,6 +81,39 @@ def test_a_save_whose_waiting_was_cut_short_loses_nothing(tmp_path: Path) -> Non
 
     assert asyncio.run(act())[0].settled == [Settled(0, 10)]
     assert len(list((tmp_path / "backfill" / "dead_letters").glob("*.ndjson"))) == 1
+
+
+def test_what_is_settled_while_a_round_is_written_waits_for_its_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    append = DeadLetters.append
+
+    def slowly(letters: DeadLetters, fresh: Sequence[DeadLetter]) -> int:
+        begun.set()
+        go_on.wait(10)
+        return append(letters, fresh)
+
+    monkeypatch.setattr(DeadLetters, "append", slowly)
+
+    async def act() -> list[Shipped]:
+        keeper, _ = await Keeper.open(tmp_path, 1 << 20, "stop")
+        file = shipped()
+        await keeper.add([file])
+        file.settled = [Settled(0, 10)]
+        keeper.moved(file, [], [letter(file.file_id)])
+        saving = asyncio.create_task(keeper.save())
+        await asyncio.to_thread(begun.wait, 10)
+        file.settled = [Settled(0, 20)]
+        keeper.moved(file, [], [letter(file.file_id)])
+        go_on.set()
+        await saving
+        first = BackfillStore.peek(tmp_path)  # a kill here must find no byte settled whose letter is not written
+        await keeper.save()
+        await keeper.close()
+        return first + BackfillStore.peek(tmp_path)
+
+    assert [file.settled for file in asyncio.run(act())] == [[Settled(0, 10)], [Settled(0, 20)]]
 
 
 def test_two_backfills_of_one_state_directory_exclude_one_another_and_a_plan_needs_no_lock(tmp_path: Path) -> None:
