@@ -38,10 +38,10 @@ def test_a_scan_that_comes_while_a_row_changes_takes_its_file_for_no_new_one(
         parts = agent.parts
         changing = asyncio.ensure_future(Seats(parts).handlers()[f"state.{command}"]({"name": str(log)}))
         await scene.receiver.wait_for(begun.is_set, 10)
-        looked = parts.census._looking_since
+        looked = parts.census.looks._looking_since
         parts.following.scan_soon()
         with suppress(TimeoutError):
-            await scene.receiver.wait_for(lambda: parts.census._looking_since != looked, 0.5)
+            await scene.receiver.wait_for(lambda: parts.census.looks._looking_since != looked, 0.5)
         go_on.set()
         await changing
         await scene.arrived(6)
