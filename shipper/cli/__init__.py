@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import sys
+from difflib import get_close_matches
 from typing import Final
 
 import click
@@ -53,6 +54,15 @@ class _Commands(click.Group):
             return None
         command = getattr(importlib.import_module(f"shipper.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Look a command up; one that is not there is answered with the nearest there is."""
+        close = get_close_matches(args[0], _COMMANDS, 1)
+        if args[0] not in _COMMANDS and close and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {args[0]!r}; did you mean {close[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete from the table: click would load every command for its help."""

@@ -16,7 +16,7 @@ from rich.console import Console
 from shipper.adapters.control import NoAgent, ask
 from shipper.config.load import find, load
 from shipper.config.model import Config, DeadLetters
-from shipper.errors import UsageError
+from shipper.errors import StateError, UsageError
 from shipper.pipeline.state_commands import StateCommands, open_state
 from shipper.pipeline.state_replay import Replayer
 
@@ -42,7 +42,9 @@ def place_options(command: F) -> F:
         help="The configuration; default ./agent.yaml, then /etc/shipper/agent.yaml.",
     )(command)
     return click.option(
-        "--state-dir", type=click.Path(path_type=Path), help="The state directory, without a configuration."
+        "--state-dir",
+        type=click.Path(path_type=Path, readable=False),
+        help="The state directory, without a configuration.",
     )(command)
 
 
@@ -54,9 +56,25 @@ def json_option(command: F) -> F:
 def place_of(config_path: Path | None, state_dir: Path | None) -> Place:
     """Return what the options say; ``--state-dir`` alone needs no configuration."""
     if config_path is None and state_dir is not None:
-        return Place(state_dir, None)
+        return Place(_open_to_us(state_dir), None)
     loaded = load(find(config_path), os.environ)
-    return Place(state_dir or loaded.state_dir, loaded)
+    return Place(_open_to_us(state_dir or loaded.state_dir), loaded)
+
+
+def _open_to_us(state_dir: Path) -> Path:
+    """Return *state_dir*, unless it, or a folder above it, is shut to this user.
+
+    Raises:
+        StateError: It is, with who may look.
+    """
+    who = "root, or as the user that the agent runs as"
+    try:
+        if not state_dir.exists() or os.access(state_dir, os.R_OK | os.X_OK, effective_ids=True):
+            return state_dir
+        who = f"root, or as {state_dir.owner()}"
+    except (PermissionError, KeyError):  # a folder above it is shut; its owner has no name
+        pass
+    raise StateError(f"state_dir {state_dir}: Permission denied; run this as {who}")
 
 
 def call(place: Place, command: str, timeout_seconds: float = 60.0, **args: object) -> object:

@@ -45,11 +45,27 @@ def find(explicit: Path | None) -> Path:
     if explicit is not None:
         return explicit
     for path in DEFAULT_PATHS:
-        if path.is_file():
+        if _may_be(path):
             return path
     searched = " nor ".join(f"./{p}" if not p.is_absolute() else str(p) for p in DEFAULT_PATHS)
     mend = "make one with 'shipper init', or name it with -c FILE"
     raise ConfigError([f"no configuration: neither {searched} exists; {mend}"])
+
+
+def _may_be(path: Path) -> bool:
+    """Return whether there is a file at *path*; one in a folder that is shut is said where it is read."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether there is a folder at *path* that this user may know of."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False
 
 
 def load(path: Path, environ: Lookup[str, str]) -> Config:
@@ -69,7 +85,7 @@ def load(path: Path, environ: Lookup[str, str]) -> Config:
             more = included.decoded(Included)
             sources += included.sources_of(more.sources if more else (), environ)
     presets_dir = folder / PRESETS_FOLDER
-    presets = load_presets([presets_dir] if presets_dir.is_dir() else [])
+    presets = load_presets([presets_dir] if _is_folder(presets_dir) else [])
     if document is not None and main.root is not None:
         check_document(document, main.place)
         check_sources(sources, document, presets)
@@ -96,7 +112,8 @@ class _File:
             self.problems.add((), "it is not UTF-8 text; save it as UTF-8", line=1)
             return
         except OSError as error:
-            self.problems.add((), f"it cannot be read: {os.strerror(error.errno or 0)}", line=1)
+            mend = "; run this as root, or as a user who may read it" if isinstance(error, PermissionError) else ""
+            self.problems.add((), f"it cannot be read: {os.strerror(error.errno or 0)}{mend}", line=1)
             return
         root = parse(text, self.problems)
         if root is None:
@@ -164,5 +181,5 @@ def _config(
         attributes=document.attributes,
         sources=tuple(one.source for one in sources),
         zone=host_zone(environ),
-        preset_dirs=(presets_dir,) if presets_dir.is_dir() else (),
+        preset_dirs=(presets_dir,) if _is_folder(presets_dir) else (),
     )

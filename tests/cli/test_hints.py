@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 
 from shipper.adapters.files import effective_user
 from shipper.adapters.offsets import OffsetStore
+from shipper.cli import shipper
 from shipper.cli.check import check
 from shipper.cli.explain import explain
 from shipper.cli.suggest import suggest
@@ -99,3 +101,53 @@ def test_the_user_is_the_one_whom_the_system_asks() -> None:
     with ordinary_user() as user:
         assert effective_user() == user
     assert os.geteuid() != 0 or effective_user() == "root"
+
+
+@pytest.mark.parametrize("shut", ["state", "."])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["where", "x"], ["verify"], ["state", "list"], ["dlq", "list"], ["reload"], ["tap"], ["top"]],
+)
+def test_a_state_that_is_shut_to_this_user_is_said_with_who_may_look(
+    command: list[str], shut: str, open_folder: Path
+) -> None:
+    OffsetStore.open(open_folder / "state", now_ms=0).close()
+    importlib.import_module(f"shipper.cli.{command[0]}")  # while the interpreter's own folders can be read
+    (open_folder / shut).chmod(0)
+
+    with ordinary_user():
+        result = CliRunner().invoke(
+            shipper, [*command, "--state-dir", str(open_folder / "state")], standalone_mode=False
+        )
+    open_folder.chmod(0o755)
+
+    assert isinstance(result.exception, StateError), result.output
+    assert str(result.exception).startswith(
+        f"state_dir {open_folder}/state: Permission denied; run this as root, or as "
+    )
+
+
+def test_a_configuration_in_a_folder_that_is_shut_is_said(open_folder: Path) -> None:
+    folder = open_folder / "etc"
+    folder.mkdir()
+    folder.chmod(0)
+
+    with ordinary_user():
+        result = CliRunner().invoke(shipper, ["check", "-c", str(folder / "agent.yaml")], standalone_mode=False)
+
+    assert isinstance(result.exception, ConfigError), result.exception
+    assert "it cannot be read: Permission denied; run this as root, or as a user who may read it" in str(
+        result.exception
+    )
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("stauts", "status"), ("chekc", "check"), ("reloed", "reload")])
+def test_a_misspelt_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    result = CliRunner().invoke(shipper, [typed])
+
+    assert result.exit_code == 2
+    assert f"No such command {typed!r}; did you mean {meant!r}?" in result.output
+
+
+def test_a_command_that_is_like_no_other_is_refused() -> None:
+    assert "No such command 'xyzzy'" in CliRunner().invoke(shipper, ["xyzzy"]).output
