@@ -35,7 +35,11 @@ _STDOUT: Final = Path("-")
               help="Where the token for an environment's own API stands.")  # fmt: skip
 def init(*, yes: bool, output: Path, folders: tuple[Path, ...], url: str | None, token_file: Path) -> int:
     """Look at the logs of this host, ask which are shipped and where to, and write agent.yaml."""
-    if yes and output != _STDOUT and output.exists():
+    try:
+        there = output != _STDOUT and output.exists()
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}; name another place with -o FILE") from None
+    if yes and there:
         raise UsageError(f"{output} exists and is not overwritten; move it away, or name another with -o FILE")
     try:
         return _init(yes=yes, output=output, folders=folders, url=url, token_file=token_file)

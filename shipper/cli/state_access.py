@@ -71,7 +71,8 @@ def _open_to_us(state_dir: Path) -> Path:
     try:
         if not state_dir.exists() or os.access(state_dir, os.R_OK | os.X_OK, effective_ids=True):
             return state_dir
-        who = f"root, or as {state_dir.owner()}"
+        owner = state_dir.owner()
+        who = "root" if owner == "root" else f"root, or as {owner}"
     except (PermissionError, KeyError):  # a folder above it is shut; its owner has no name
         pass
     raise StateError(f"state_dir {state_dir}: Permission denied; run this as {who}")

@@ -122,9 +122,7 @@ def test_a_state_that_is_shut_to_this_user_is_said_with_who_may_look(
     open_folder.chmod(0o755)
 
     assert isinstance(result.exception, StateError), result.output
-    assert str(result.exception).startswith(
-        f"state_dir {open_folder}/state: Permission denied; run this as root, or as "
-    )
+    assert str(result.exception).startswith(f"state_dir {open_folder}/state: Permission denied; run this as root")
 
 
 def test_a_configuration_in_a_folder_that_is_shut_is_said(open_folder: Path) -> None:
@@ -139,6 +137,19 @@ def test_a_configuration_in_a_folder_that_is_shut_is_said(open_folder: Path) -> 
     assert "it cannot be read: Permission denied; run this as root, or as a user who may read it" in str(
         result.exception
     )
+
+
+def test_init_into_a_folder_that_is_shut_says_so_at_once(open_folder: Path) -> None:
+    (open_folder / "etc").mkdir(mode=0)
+    importlib.import_module("shipper.cli.init")
+
+    with ordinary_user():
+        result = CliRunner().invoke(
+            shipper, ["init", "--yes", "-o", f"{open_folder}/etc/agent.yaml"], standalone_mode=False
+        )
+
+    assert isinstance(result.exception, UsageError), result.exception
+    assert str(result.exception) == f"{open_folder}/etc/agent.yaml: Permission denied; name another place with -o FILE"
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("stauts", "status"), ("chekc", "check"), ("reloed", "reload")])
