@@ -236,14 +236,18 @@ class Spilling:
     def _say_dropped(self, segment: Segment) -> None:
         followed = self._tailer.followed.get(segment.key)
         unread = segment.end - max(segment.start, followed.read_offset if followed else 0)
-        if followed is None or unread <= 0:
+        if unread <= 0:
             return
         lost = {"lost_bytes": unread, f"dropped_bytes_{FULL}": unread}
-        self._tailer.conversion.count(followed.source, lost)
-        followed.counters.update(lost)
-        self._committer.changed(followed)
+        if followed is None:  # no source reads it any more: it waits for the day on which one does
+            self._tailer.conversion.counters.update(lost)
+        else:
+            self._tailer.conversion.count(followed.source, lost)
+            followed.counters.update(lost)
+            self._committer.changed(followed)
         self._journal.say(
-            "bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,
+            "bytes_lost", file=followed.path if followed else None, source=followed.source if followed else None,
+            id=None if followed else f"{segment.key.file_id}.{segment.key.generation}", unread_bytes=unread,
             lines=segment.lines if unread == segment.end - segment.start else None,
             reason="spill_full: the oldest of the spill made room; raise limits.spill",
         )  # fmt: skip

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
+from random import Random
 
 from shipper.adapters.spill import Origin, Segment, Spill
 from tests.end_to_end import receiver as faults
@@ -150,6 +152,33 @@ def test_what_made_room_is_counted_also_where_a_later_write_fails(tmp_path: Path
         assert len(said(scene, "bytes_lost")) == 1
 
     play(stalled(tmp_path, spill="1MiB"), story)
+
+
+def test_bytes_of_a_file_that_nobody_follows_any_more_do_not_make_room_in_silence(tmp_path: Path) -> None:
+    """Its source was taken out of the configuration, and may come back."""
+    scene = stalled(tmp_path, spill="512KiB")
+    state = scene.folder / "state"
+    state.mkdir(mode=0o700)
+    other = Origin(
+        file_id=900, generation=0, lineage=900, source="gone", path=b"/log/gone.log", device=1, inode=1, mtime_ns=0
+    )
+    Spill(state, 512 << 10).write(other, 0, b"one\ntwo\n")
+    os.utime(segments(scene)[0], ns=(1, 1))
+    random = Random(7)  # text that cannot be packed much
+
+    async def story(scene: Scene) -> None:
+        log = scene.append("app.log", *[random.randbytes(100).hex() for _ in range(10_000)])
+        agent = await scene.start()
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 20)
+        log.unlink()
+        await scene.receiver.wait_for(lambda: len(said(scene, "bytes_lost")) > 1, 20)
+
+        (first, *_) = said(scene, "bytes_lost")
+        assert "id=900.0" in first
+        assert "unread_bytes=8" in first
+        assert agent.totals().dropped_bytes["spill_full"] == agent.totals().lost_bytes > 8
+
+    play(scene, story)
 
 
 def test_with_no_room_for_a_spill_the_descriptor_is_kept(tmp_path: Path) -> None:
