@@ -109,6 +109,8 @@ def _endpoint(status: Status) -> Iterator[RenderableType]:
     text = Text(endpoint.state, style=_ENDPOINT_STYLES.get(endpoint.state, ""))
     if endpoint.since_ms:
         text.append(f" for {since(endpoint.since_ms, status.at_ms)}", style="default")
+    if endpoint.state == "unknown" and not endpoint.requests:
+        text.append(": nothing was sent yet", style="default")
     if endpoint.state not in ("answering", "unknown"):
         text.append(f": {endpoint.message or endpoint.status}; {endpoint.attempts} attempts", style="default")
     yield _line("", text)

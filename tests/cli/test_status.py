@@ -78,6 +78,7 @@ def everything(health: HealthView) -> Status:
             )
         ],
         files_left_out=4,
+        skipped={"binary (NUL bytes)": 1, "Permission denied": 3},
     )  # fmt: skip
 
 
@@ -100,8 +101,19 @@ def test_it_fits_any_terminal_and_says_what_matters_on_each(width: int) -> None:
         "red", "orders.loggrewandwasnotread(1min30s)", "refusingfor1min1s", "thequeueisfull", "204x1,227", "503x7",
         "6.0MiB", "1min1s", "900ontheirway", "4.0KiBlostunread", "isdeletedinabout7min",
         "[secret].log:permissiondenied", "12.3", "4morefiles",
+        "3permissiondenied,1binary(NULbytes)",
     ):  # fmt: skip
         assert word in text, f"{word} at {width}"
+
+
+def test_an_endpoint_that_was_never_asked_is_unknown_and_why() -> None:
+    quiet = Status(at_ms=NOW_MS, health=HealthView(Colour.GREEN, ()), endpoint=EndpointStatus(url="http://x"),
+                   totals=Totals(files=0))  # fmt: skip
+    out = Console(width=80, record=True, file=io.StringIO(), highlight=False)
+
+    out.print(status_page(quiet, 80, files=False))
+
+    assert "unknown: nothing was sent yet" in out.export_text()
 
 
 def test_names_that_are_no_unicode_are_printed_as_escapes() -> None:
