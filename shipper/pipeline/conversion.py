@@ -44,7 +44,7 @@ class Conversion:
     """Owns the counters, and the records that two files pass together; used from the event loop only.
 
     Attributes:
-        counters: Sum over all files since the agent started; written by `count` alone.
+        counters: Sum over all files since the agent started; also of what was lost of files that nobody follows.
         by_source: The same by source, of files that are gone too.
         append_to_ack: From a line's writing to its acknowledgement, where the first is known (see Mark).
         pending_records: Records converted and not settled.
