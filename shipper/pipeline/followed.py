@@ -30,6 +30,7 @@ from shipper.pipeline.followed_row import FollowedRow
 from shipper.pipeline.reading import SourceReading
 
 RECENT_BYTES: Final = 8192
+LONGEST_LOOK_SECONDS: Final = 0.1  # at the first bytes: others are to be read meanwhile
 
 _decode_carry = msgspec.json.Decoder(Carry)
 
@@ -282,9 +283,14 @@ class Followed(FollowedRow):
 
     async def grow_head(self) -> None:
         """Take the fingerprint anew where the file has grown."""
-        if self.file is not None and self.head.length < min(HEAD_BYTES, self.size):
-            with suppress(SourceError):  # it grows with a later read, or that one says what is wrong
-                self.head = self.head.grown(await self.file.first())
+        if self.file is None or self.head.length >= min(HEAD_BYTES, self.size):
+            return
+        # Where that takes long or fails it grows with a later read, or that one says what is wrong.
+        first = asyncio.ensure_future(self.file.first())
+        first.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if (await asyncio.wait({first}, timeout=LONGEST_LOOK_SECONDS))[0]:
+            with suppress(SourceError):
+                self.head = self.head.grown(first.result())
 
     @property
     def pending_bytes(self) -> int:

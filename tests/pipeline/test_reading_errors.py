@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -34,6 +35,29 @@ def test_a_fingerprint_that_cannot_be_taken_anew_ends_nothing(tmp_path: Path, mo
         await agent._tasks.until(scene.arrived(2))
 
         assert asked
+
+    play(Scene(tmp_path), story)
+
+
+def test_a_fingerprint_that_hangs_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def hangs(file: OpenFile) -> bytes:
+        asked.append(file.path)
+        await asyncio.Event().wait()
+        return b""
+
+    monkeypatch.setattr(OpenFile, "first", hangs)
+
+    async def story(scene: Scene) -> None:
+        scene.append("app.log", "one")
+        await scene.start()
+        await scene.arrived(1)
+        scene.append("app.log", "two")
+        await scene.receiver.wait_for(lambda: bool(asked), 10)
+        scene.append("other.log", "three")
+
+        assert sorted(await scene.arrived(3, 10)) == ["one", "three", "two"]
 
     play(Scene(tmp_path), story)
 
