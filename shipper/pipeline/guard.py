@@ -70,7 +70,8 @@ class MatchGuard:
     @contextmanager
     def _limit(self, seconds: float) -> Iterator[None]:
         self._running = True
-        signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+        # It rings again: the first exception is lost where it hits a callback of the garbage collector.
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, seconds)
         try:
             yield
         finally:
@@ -79,5 +80,4 @@ class MatchGuard:
 
     def _expired(self, _signal: int, _frame: FrameType | None) -> None:
         if self._running:
-            self._running = False
             raise MatchTimeout

@@ -96,3 +96,22 @@ def test_the_signal_is_given_back() -> None:
     MatchGuard().close()
 
     assert signal.getsignal(signal.SIGVTALRM) is before
+
+
+def test_a_pattern_is_stopped_though_the_first_ring_was_swallowed(guard: MatchGuard) -> None:
+    """As one is that hits a callback of the garbage collector: Python prints it and goes on."""
+    swallowed = []
+
+    def swallow_the_first(number: int, frame: object) -> None:
+        try:
+            guard._expired(number, None)
+        except MatchTimeout:
+            if swallowed:
+                raise
+            swallowed.append(number)
+
+    signal.signal(signal.SIGVTALRM, swallow_the_first)
+
+    encoded = convert(guard, rule(), EVIL)
+
+    assert (encoded.pattern_timeouts, len(swallowed)) == (1, 1)
