@@ -75,8 +75,10 @@ class Receiver:
         """Close the port and every connection."""
         if self._server is not None:
             self._server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
+            for _ in range(3):  # a connection that was accepted just now has its writer with the next turn
+                for writer in list(self._writers):
+                    writer.transport.abort()
+                await asyncio.sleep(0)
             await self._server.wait_closed()
             self._server = None
 
