@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -57,7 +58,8 @@ def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json
             if once:
                 totals = runner.run(agent.run_once(patience))
                 print_totals(totals, as_json=as_json)
-                status = 0 if totals.delivered else 1
+                status = 0 if totals.delivered and not agent.shut else 1
+                _say_shut(agent.shut)
             else:
                 runner.run(agent.run(progress))
                 status = 0
@@ -66,6 +68,12 @@ def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json
             raise
         _leave_if_hung(runner, workers, status)
     return status
+
+
+def _say_shut(paths: Sequence[str]) -> None:
+    if paths:
+        many = "1 file that matches was" if len(paths) == 1 else f"{len(paths)} files that match were"
+        click.echo(f"{many} not read: {paths[0]}; 'shipper check' names the command that mends it", err=True)
 
 
 def _leave_if_hung(runner: asyncio.Runner, workers: ThreadPoolExecutor, status: int, message: str = "") -> None:

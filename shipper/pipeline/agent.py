@@ -31,6 +31,7 @@ from shipper.pipeline.stalls import Stalls
 from shipper.pipeline.state_commands import open_state
 from shipper.pipeline.status_line import StatusLine, figures_of
 from shipper.pipeline.supervise import Beats, Supervisor, first
+from shipper.pipeline.survey import shut_files
 from shipper.pipeline.totals import Totals, total
 from shipper.service_notify import Notifier
 
@@ -187,6 +188,11 @@ class Agent:
         finally:
             await self.stop(0)
         return self.totals()
+
+    @property
+    def shut(self) -> list[str]:
+        """Files that match and cannot be opened, as of the last scan."""
+        return shut_files(self.parts.census.last.skipped)
 
     async def _ship_everything(self) -> None:
         await self.parts.following.read_to_end()

@@ -11,7 +11,7 @@ import asyncio
 import errno
 import os
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -62,6 +62,11 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 CANNOT_BE_READ: Final = frozenset(
     os.strerror(code) for code in (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.ELOOP)
 )
+
+
+def shut_files(skipped: Mapping[str, str]) -> list[str]:
+    """Return of *skipped*, paths and why, the files that match and should be read; of folders nobody knows."""
+    return sorted(path for path, why in skipped.items() if why in CANNOT_BE_READ and not path.endswith("/"))
 
 
 class Survey:
@@ -200,7 +205,7 @@ class Survey:
     def _note_shut(self) -> None:
         """Say which files match and cannot be opened; folders are left out: nobody knows what stands in them."""
         skipped = self._parts.census.last.skipped
-        shut = sorted(path for path, why in skipped.items() if why in CANNOT_BE_READ and not path.endswith("/"))
+        shut = shut_files(skipped)
         if not shut:
             self._parts.health.clear("files_unreadable")
             return

@@ -100,7 +100,7 @@ def test_the_signal_is_given_back() -> None:
 
 def test_a_pattern_is_stopped_though_the_first_ring_was_swallowed(guard: MatchGuard) -> None:
     """As one is that hits a callback of the garbage collector: Python prints it and goes on."""
-    swallowed = []
+    swallowed: list[int] = []
 
     def swallow_the_first(number: int, frame: object) -> None:
         try:
