@@ -10,6 +10,7 @@ page, items 15 to 20.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 import time
@@ -49,6 +50,7 @@ DOUBTFUL_FILE_SYSTEMS: Final = frozenset(("", "overlay", "aufs", "unionfs"))
 _UNTIL_SOMETHING_IS_RAISED: Final = frozenset((errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 _Identity = tuple[int, int]
 
+_WATCHDOG: Final = logging.getLogger("watchdog")
 _WANTED: Final[list[type[FileSystemEvent]]] = [
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent,
     DirDeletedEvent,
@@ -68,6 +70,18 @@ class _Handler(FileSystemEventHandler):
         self._note(os.fsdecode(event.src_path), content)
         if event.dest_path:
             self._note(os.fsdecode(event.dest_path), False)
+
+
+class _Overflow(logging.Handler):
+    """Hears that the kernel has thrown events away: watchdog logs it, and sends no event."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._note = note
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage():
+            self._note()
 
 
 class Watcher:
@@ -94,6 +108,7 @@ class Watcher:
         self._heard: set[str] = set()
         self._observer: BaseObserver | None = None
         self._silent = False
+        self._overflow = _Overflow(self._note_everything)
         self.restarts = 0
 
     @property
@@ -103,6 +118,7 @@ class Watcher:
 
     def start(self) -> None:
         """Begin to watch; directories are named by `cover`."""
+        _WATCHDOG.addHandler(self._overflow)
         self._observer = Observer()
         self._observer.start()
         self._watches = {}
@@ -110,6 +126,7 @@ class Watcher:
 
     def stop(self) -> None:
         """End the observer's threads; what of them does not end in time is left behind."""
+        _WATCHDOG.removeHandler(self._overflow)
         observer, self._observer = self._observer, None
         if observer is not None:
             # watchdog waits without end for a thread that has died in the middle of something.
@@ -183,6 +200,11 @@ class Watcher:
             self._heard.add(directory)
         if quiet:
             self._wake()
+
+    def _note_everything(self) -> None:
+        with self._lock:
+            self._everything = True
+        self._wake()
 
     # -- watches -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import threading
 import time
@@ -329,3 +330,16 @@ def test_while_the_canary_is_not_heard_scans_come_often(scene: Scene) -> None:
     scene.watcher.cover({str(scene.logs)})
     assert canary_heard(scene)
     assert scene.watcher.trusted
+
+
+def test_an_overflow_of_the_kernels_queue_asks_for_a_look_at_everything(scene: Scene) -> None:
+    """watchdog logs it and sends no event; by its logger's name, whichever of its modules says it."""
+    scene.start()
+
+    logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; filesystem events were lost")
+
+    assert scene.hear() == (set(), True)
+    scene.watcher.stop()
+    wakes = scene.wakes
+    logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed; filesystem events were lost")
+    assert scene.wakes == wakes
