@@ -7,6 +7,7 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -258,12 +259,24 @@ class World:
         self.finish(stream)
         if self.path(stream).exists():
             self.delete(self.path(stream))
+            taken = set(self.endpoint.taken)  # what a copy holds of it is found after what is written now
+            waiting = {key for key, one in self.truth.lines.items() if one.text not in taken}
+            self.truth.in_any_order |= {key for key in waiting if key[0] == stream}
         self.write(stream, 1, 20)
 
     def _is_held(self, identity: tuple[int, int]) -> bool:
-        """Return whether the agent has the file open, so that deleting it takes nothing away from it."""
+        """Return whether the agent has the file open, so that deleting it takes nothing away from it.
+
+        Not where it was truncated since the last look: behind a name that is gone nobody looks for a new beginning.
+        """
         followed = self.agent.parts.tailer.followed.values() if self.agent is not None else ()
-        return any((one.device, one.inode) == identity and one.file is not None for one in followed)
+        size = next((os.stat(path).st_size for path in self._paths() if _identity(path) == identity), 0)
+        return any(
+            (one.device, one.inode) == identity and one.file is not None and size >= one.read_offset for one in followed
+        )
+
+    def _paths(self) -> list[Path]:
+        return [path for path in (*self.logs.iterdir(), *self.old.iterdir()) if path.is_file()]
 
 
 def _identity(path: Path) -> tuple[int, int]:
