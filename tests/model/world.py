@@ -202,6 +202,7 @@ class World:
             return
         self._forgive(stream)
         self._make_room(stream)
+        self._unsettle(live)
         copy = self.logs / f"{stream}.log.1"
         shutil.copyfile(live, copy)
         self._places[_identity(copy)] = self._places.pop(_identity(live), [])
