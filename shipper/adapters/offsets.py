@@ -26,13 +26,21 @@ from shipper.adapters.offsets_life import (
     DECISIONS_OF,
     DROP_DECISIONS,
     DROP_OLD_DECISIONS,
+    SELECT_AFTER,
     UPSERT,
     Decision,
     Life,
     LifeState,
     to_row,
 )
-from shipper.adapters.offsets_opening import keep_good_copy, open_or_recover, restore_copy, restore_lives, rows_of
+from shipper.adapters.offsets_opening import (
+    check_rows,
+    keep_good_copy,
+    open_or_recover,
+    restore_copy,
+    restore_lives,
+    rows_of,
+)
 from shipper.core.ledger import Entry, cut_at, thinned, without_delivery
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
@@ -102,7 +110,11 @@ class OffsetStore:
 
     def load(self) -> list[Life]:
         """Return every row, by file and generation."""
-        return rows_of(self._connection, self._path)
+        return list(rows_of(self._connection, self._path))
+
+    def some(self, after: FileKey, most: int) -> list[Life]:
+        """Return the first *most* rows behind *after*, by file and generation: for whoever need not have all at once."""
+        return list(rows_of(self._connection, self._path, SELECT_AFTER, (*after, most)))
 
     def next_file_id(self) -> int:
         """Return an id that no file ever had.
@@ -205,7 +217,7 @@ class OffsetStore:
 
     def backup(self) -> None:
         """Replace the good copy by what is committed now, if that passes the checks of `open`."""
-        self.load()
+        check_rows(self._connection, self._path)
         keep_good_copy(self._connection, self._path.parent)
 
     def close(self) -> None:

@@ -87,6 +87,7 @@ Row = tuple[int | str | bytes, ...]
 COLUMNS: Final = Life.__struct_fields__
 _NAMES: Final = ", ".join(f'"{name}"' for name in COLUMNS)
 SELECT: Final = f"SELECT {_NAMES} FROM lives ORDER BY file_id, generation"  # noqa: S608 -- names of our own struct
+SELECT_AFTER: Final = SELECT.replace("ORDER BY", "WHERE (file_id, generation) > (?, ?) ORDER BY") + " LIMIT ?"
 UPSERT: Final = (
     f"INSERT INTO lives ({_NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 -- the same
     " ON CONFLICT (file_id, generation) DO UPDATE SET "

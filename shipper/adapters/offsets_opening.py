@@ -8,7 +8,8 @@ caller, but for the two functions that restore.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -115,25 +116,31 @@ def open_sound(
             if keep_copy:
                 keep_good_copy(connection, path.parent)
             schema.migrate(connection, named, version, migrations)
-        rows_of(connection, named)
+        check_rows(connection, named)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def rows_of(connection: sqlite3.Connection, named: Path) -> list[Life]:
-    """Return every row of the database, called *named* in errors.
+def rows_of(
+    connection: sqlite3.Connection, named: Path, query: str = SELECT, values: Sequence[int] = ()
+) -> Iterator[Life]:
+    """Yield the rows that *query* asks the database for, called *named* in errors, one at a time: there may be many.
 
     Raises:
         StateDamaged: One of them is no row.
     """
-    with schema.map_errors(named):
-        rows = connection.execute(SELECT).fetchall()
-    try:
-        return [from_row(row) for row in rows]
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise StateDamaged(f"{named.name}: damaged: {error} (a row)") from error
+    with schema.map_errors(named), closing(connection.execute(query, values)) as rows:
+        try:
+            yield from map(from_row, rows)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise StateDamaged(f"{named.name}: damaged: {error} (a row)") from error
+
+
+def check_rows(connection: sqlite3.Connection, named: Path) -> None:
+    """Look at every row of the database, called *named* in errors; errors are those of `rows_of`."""
+    deque(rows_of(connection, named), maxlen=0)
 
 
 def _build_new(state_dir: Path, first_id: int, lives: Sequence[Life]) -> Path:
