@@ -21,6 +21,7 @@ from shipper.errors import StateDamaged, StateError
 from shipper.pipeline.assembly import Parts, calm_collector, raise_descriptor_limit, wall_clock_ms
 from shipper.pipeline.embedded import EmbeddedEndpoint
 from shipper.pipeline.journal import Journal
+from shipper.pipeline.lag import lag_bytes_of
 from shipper.pipeline.ledger_keeping import LedgerKeeper
 from shipper.pipeline.monitoring import Monitoring
 from shipper.pipeline.progress import Progress
@@ -104,8 +105,7 @@ class Agent:
         self._closing.push_async_callback(self._save_last)
         self._closing.push_async_callback(parts.output.close)
         self._closing.push_async_callback(self._tasks.end)
-        lives = await offsets.run(OffsetStore.load)
-        parts.census.take_up([*lives, *parts.spilling.strays({life.key for life in lives})])
+        await parts.census.take_up_all(offsets.pages())
         calm_collector()
         parts.sender.batches = await offsets.run(OffsetStore.last_batch)
         keeper = LedgerKeeper(offsets, journal, wall_clock_ms, config.limits.ledger_seconds)
@@ -116,7 +116,7 @@ class Agent:
         if following:
             monitoring = Monitoring(parts, journal)
             self._closing.push_async_callback(monitoring.stop)
-            seats = Seats(parts)
+            seats = Seats(parts, journal)
             self.reloader = reloader = Reloader(
                 parts, journal, on_begin=self._service.reloading, on_end=self._service.ready, seats=seats
             )
@@ -280,7 +280,8 @@ class Agent:
         while True:
             health = self.parts.sender.health
             waiting = "" if health.state in ("answering", "unknown") else f"endpoint {health.state}: {health.message}"
-            progress.update(self.totals(), self.parts.tailer.lag_bytes, waiting, time.monotonic())
+            behind = lag_bytes_of(self.parts.tailer.followed.values())
+            progress.update(self.totals(), behind, waiting, time.monotonic())
             await asyncio.sleep(1.0)
 
     def _status_text(self) -> str:

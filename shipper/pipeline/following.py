@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from shipper.adapters.files import inode_of
 from shipper.adapters.watch import Watcher
 from shipper.core.model import FileKey
-from shipper.errors import ShipperError
+from shipper.errors import ShipperError, StateDamaged
 from shipper.pipeline.census import Census
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.tailer import Tailer
@@ -104,7 +104,8 @@ class Following:
     async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run *work* while nothing is read and no scan is under way; raise what it raises.
 
-        Once begun it is finished, also when this wait is cancelled. What is no error of ours ends `run` as well.
+        Once begun it is finished, also when this wait is cancelled. What is no error of ours ends `run` as well, and
+        so does a damaged store.
         """
         done = asyncio.get_running_loop().create_future()
         self._asked.append((work, done))
@@ -169,11 +170,10 @@ class Following:
                 continue
             try:
                 await work()
-            except ShipperError as error:
-                _fail(done, error)
             except BaseException as error:
                 _fail(done, error)
-                raise
+                if isinstance(error, StateDamaged) or not isinstance(error, ShipperError):
+                    raise
             if not done.done():
                 done.set_result(None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from shipper.adapters.offsets import LifeState
@@ -25,6 +25,11 @@ def unread_bytes(followed: Followed) -> int:
 def lag_bytes(followed: Followed) -> int:
     """Return the bytes that are known to be there and are not safe."""
     return max(followed.pending_bytes, 0) if followed.state not in _OVER else 0
+
+
+def lag_bytes_of(files: Iterable[Followed]) -> int:
+    """Return the same of all *files*."""
+    return sum(map(lag_bytes, files))
 
 
 def lag_seconds(followed: Followed, now_ms: int) -> float | None:

@@ -162,14 +162,17 @@ class Reads:
         self._descriptors.close_idle()
         self._descriptors.secure(files, self._is_far)
 
-    def drop(self, followed: Followed) -> None:
-        """Close *followed*, which is followed no more."""
-        self._descriptors.drop(followed)
-
     def give_up(self, followed: Followed) -> None:
         """Give up what *followed* is read from, and what was asked of it."""
+        ahead, followed.ahead = followed.ahead, None
+        if ahead is not None:
+            ahead.add_done_callback(_unasked)
         self._descriptors.drop(followed)
-        followed.ahead = None
+
+
+def _unasked(read: asyncio.Future[Turn]) -> None:
+    if not read.cancelled():
+        read.exception()  # its file was closed under it, as may be: nobody wants to know
 
 
 def _cached(followed: Followed) -> Turn | None:

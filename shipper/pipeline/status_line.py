@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from shipper.pipeline.assembly import Parts
 from shipper.pipeline.health import Colour, HealthView
+from shipper.pipeline.lag import lag_bytes_of
 from shipper.pipeline.progress import size
 
 
@@ -50,5 +51,6 @@ def figures_of(parts: Parts, monotonic: float) -> Figures:
     endpoint, tailer = parts.sender.health, parts.tailer
     waits = endpoint.state not in ("answering", "unknown") and endpoint.message
     state = f"{endpoint.state} ({endpoint.message})" if waits else endpoint.state
-    files, records, lag_bytes = len(tailer.followed), parts.conversion.counters["read"], tailer.lag_bytes
+    files, records = len(tailer.followed), parts.conversion.counters["read"]
+    lag_bytes = lag_bytes_of(tailer.followed.values())
     return Figures(monotonic, files, records, lag_bytes, state, parts.health.view())

@@ -95,14 +95,15 @@ class Tailer:
         self.closing.open.drop(followed)
         if self.by_path.get(followed.path) is followed:
             del self.by_path[followed.path]
-        self.reads.drop(followed)
+        self.reads.give_up(followed)
         self._release_waiting(followed)
 
     def read_by(self, followed: Followed, source: str, reading: SourceReading, path_attributes: dict[str, str]) -> None:
         """Read what follows the last converted chunk of *followed* by the rules of *source*."""
         self.closing.open.drop(followed)
+        before = followed.source  # which has counted them
         again = followed.read_by(source, reading, path_attributes)
-        self.conversion.count(followed.source, {"bytes_read": -again})
+        self.conversion.count(before, {"bytes_read": -again})
         self.look_at(followed)
 
     def limit(self, budget_bytes: int, open_files: int) -> None:
@@ -292,8 +293,3 @@ class Tailer:
         if self._turns.next_delayed is not None:
             for followed in self._turns.undelayed(self._clock.monotonic()):
                 self.look_at(followed)
-
-    @property
-    def lag_bytes(self) -> int:
-        """Bytes that are known to be there and not safe yet."""
-        return sum(followed.pending_bytes for followed in self.followed.values())

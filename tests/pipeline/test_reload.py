@@ -183,6 +183,29 @@ def test_a_renamed_source_and_a_moved_pattern_take_their_files_over_with_their_o
     play(scene, story)
 
 
+def test_what_is_read_once_more_for_another_source_is_counted_once_in_each(tmp_path: Path) -> None:
+    """A half line is held back when its file goes over: its bytes are the new source's, and no more the old one's."""
+
+    async def story(scene: Scene) -> None:
+        path = scene.append("app.log", "line 0")
+        agent = await scene.start()
+        await scene.arrived(1)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("half ")
+        await scene.receiver.wait_for(lambda: any(one.open_bytes for one in agent.parts.tailer.followed.values()))
+
+        await reload(scene, [source(scene, "shop", "app*.log")])
+        scene.append("app.log", "a line")
+        await scene.arrived(2)
+
+        counts = agent.parts.conversion.by_source
+        assert {name: counts[name]["bytes_read"] for name in ("app", "shop")} == {"app": 7, "shop": 12}
+
+    scene = Scene(tmp_path)
+    scene.source = source(scene, "app")
+    play(scene, story)
+
+
 def test_a_source_that_was_renamed_while_the_agent_was_down_sends_nothing_again(tmp_path: Path) -> None:
     """A rotated file goes along with its lineage: no pattern matches its name."""
 

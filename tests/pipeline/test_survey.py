@@ -22,6 +22,7 @@ from shipper.pipeline.health import Colour
 from shipper.pipeline.lag import file_status, lag_bytes, lag_seconds, unread_bytes
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.status import Status
+from shipper.pipeline.status_line import figures_of
 from shipper.pipeline.survey import Survey
 from tests.end_to_end import receiver as faults
 from tests.pipeline.agent_scene import Scene, play
@@ -153,6 +154,24 @@ def test_files_of_one_source_are_listed_the_furthest_behind_first_and_the_rest_i
         assert [file.lag_bytes for file in (await asked(agent, files=-1)).files] == [25, 20, 15, 10, 5]
         with pytest.raises(UsageError, match="other: no such source; there are: app"):
             await asked(agent, source="other")
+
+    play(Scene(tmp_path), story)
+
+
+def test_the_line_for_systemd_and_the_status_say_the_same_lag_also_where_bytes_are_gone(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.receiver.script = faults.always(503)
+        path = scene.append("app.log", "of a generation that will be cut away")
+        agent = await scene.start()
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
+        path.write_text("new\n", encoding="utf-8")
+        await scene.receiver.wait_for(lambda: "file_truncated" in scene.events_said())
+        while sum(one.live and one.at_end for one in agent.parts.tailer.followed.values()) < 1:
+            await asyncio.sleep(0.01)
+
+        assert len(agent.parts.tailer.followed) == 2
+        assert (await asked(agent)).backlog.lag_bytes == 4
+        assert figures_of(agent.parts, time.monotonic()).lag_bytes == 4
 
     play(Scene(tmp_path), story)
 
