@@ -32,14 +32,17 @@ _KEYS_OF_ACCESS: Final = (
     r"(?:access|refresh|auth|id|api|session|bearer|csrf|xsrf)[_-]?token|(?<![A-Za-z])token|api[_-]?key|access[_-]?key"
     r"|secret[_-]?key|private[_-]?key|client[_-]?secret|(?<![A-Za-z])secret"
 )
-# What may stand after a key's equals sign or colon: a text in quotes, which JSON in JSON escapes, or a bare word
-# without the punctuation behind it.
+# What may stand after a key's equals sign or colon: a text in quotes, or a bare word without the punctuation behind it.
+# Quotes of JSON in JSON have a backslash, those of JSON in that have three; only as many end what they begin.
+_ESCAPED_TEXTS: Final = "|".join(
+    rf"(?<={backslashes}\")(?:(?!(?<!\\){backslashes}\").)+" for backslashes in (r"\\" * 7, r"\\" * 3, r"\\")
+)
 _VALUE: Final = (
-    r"(?:\\?[\"'])?("
-    r"(?<=\\\")(?:(?!\\\").)+|(?<=\")(?:[^\"\\]|\\.)+|(?<=')(?:[^'\\]|\\.)+"
+    rf"(?:\\{{0,7}}[\"']|%22)?({_ESCAPED_TEXTS}"
+    r"|(?<=\")(?:[^\"\\]|\\.)+|(?<=')(?:[^'\\]|\\.)+"
     r"|[^\s\"'&;\\]*[^\s\"'&;\\,)}\]])"
 )
-_AFTER_KEY: Final = r"\\?[\"']?\s{0,4}(?:=>|[:=])\s{0,4}"
+_AFTER_KEY: Final = r"(?:\\{0,7}[\"']|%22|\\)?\s{0,4}(?:=>|[:=]|%3[AaDd])\s{0,4}"
 _KNOWN_TOKENS: Final = (
     r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}"
     r"|gh[opsur]_\w{20,255}|github_pat_\w{20,255}|glpat-[\w-]{20,255}"
@@ -49,7 +52,7 @@ _KNOWN_TOKENS: Final = (
 )
 
 MASK_PRESETS: Final[dict[str, tuple[MaskPattern, ...]]] = {
-    "email": (MaskPattern(r"\w[\w.+%'-]{0,63}@(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}"),),
+    "email": (MaskPattern(r"\w[\w.+%'-]{0,63}(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{1,62}"),),
     "ipv4": (MaskPattern(rf"(?<!\d)(?<!\d\.)(?:{_OCTET}\.){{3}}{_OCTET}(?!\d|\.\d)"),),
     "ipv6": (
         MaskPattern(
@@ -86,7 +89,7 @@ MASK_PRESETS: Final[dict[str, tuple[MaskPattern, ...]]] = {
             rf"(?i:{_KEYS_OF_LOGINS}){_AFTER_KEY}{_VALUE}",
             names=rf"(?:.*[^A-Za-z]|[a-z0-9]*)(?:{_KEYS_OF_LOGINS})",
         ),
-        MaskPattern(rf"(?i:<(?:\w{{1,32}}:)?(?:{_KEYS_OF_LOGINS})>)([^<]+)"),
+        MaskPattern(rf"(?i:<(?:\w{{1,32}}:)?(?:{_KEYS_OF_LOGINS})(?:\s[^<>]{{0,256}})?>)(<!\[CDATA\[[^\]]+|[^<]+)"),
         MaskPattern(rf"(?<=[\s\"'])--?(?i:{_KEYS_OF_LOGINS})[ \t]{{1,8}}([^\s-]\S*)"),
         MaskPattern(r"\b[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\"']{0,128}:([^\s/@\"']{1,256})@"),
     ),

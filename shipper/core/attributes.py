@@ -63,7 +63,7 @@ def group_name(name: str) -> str:
 def place(event: Event, name: str, value: AttributeValue) -> None:
     """Put a parsed key into *event*, beside what is there already."""
     if name.lower() == "status":
-        name = _beside("http.status_code" if is_http_status(value) else MOVED + name, event)
+        name = beside("http.status_code" if is_http_status(value) else MOVED + name, event)
     else:
         name = placed_name(name, event)
     event[name] = value
@@ -71,10 +71,11 @@ def place(event: Event, name: str, value: AttributeValue) -> None:
 
 def placed_name(name: str, taken: Container[str]) -> str:
     """Return the attribute that the key *name*, which is not `status`, becomes beside the names *taken*."""
-    return _beside(attribute_name(name), taken)
+    return beside(attribute_name(name), taken)
 
 
-def _beside(name: str, taken: Container[str]) -> str:
+def beside(name: str, taken: Container[str]) -> str:
+    """Return *name*, moved aside as often as it is taken."""
     while name in taken:
         name = MOVED + name
     return name

@@ -13,11 +13,11 @@ from typing import Final
 
 import msgspec
 
-from shipper.core.attributes import place, trim
+from shipper.core.attributes import beside, place, trim
 from shipper.core.chunk_stamps import ChunkStamps, StampCache, ms_of
 from shipper.core.columns import ColumnExtract, header_after, is_directive
 from shipper.core.extract import UNPARSED, Extract, Parsed, extractor
-from shipper.core.masks import compile_masks, mask_value, name_masks
+from shipper.core.masks import Mask, compile_masks, kept, mask_value, name_masks
 from shipper.core.model import Carry, Event, FileFacts, FileKey
 from shipper.core.rule import RecordFormat, Rule, TooOld
 from shipper.core.severity import raw_level, severity_of
@@ -112,6 +112,8 @@ class EventRules:
         self.drop = [re.compile(pattern) for pattern in rule.drop]
         self.mask = compile_masks(rule.masks)
         self.name_mask = name_masks(rule.masks)
+        # Where the text says what its attributes are called, a secret can be a name.
+        self.mask_of_names = kept(self.mask) if self.mask and not rule.patterns and self.columns is None else None
         self.content_levels = [(re.compile(pattern), severity) for pattern, severity in rule.severity.rules]
         self._stamps = StampCache()
         self._levels: dict[str | int, tuple[str, str | None]] = {}
@@ -226,6 +228,16 @@ class EventRules:
                 if name in _READ_FROM_TEXT or (name not in state.base and name not in OURS):
                     whole = None if name == "content" or value in (None, "") else self.name_mask(name)
                     event[name] = mask_value(mask, value) if whole is None else whole
+            if self.mask_of_names is not None:
+                self._mask_names(event, self.mask_of_names, state)
+
+    @staticmethod
+    def _mask_names(event: Event, mask: Mask, state: ChunkState) -> None:
+        for name in [name for name in event if name not in state.base and name not in OURS]:
+            masked = mask(name)
+            if masked != name:
+                value = event.pop(name)
+                event[beside(masked, event)] = value
 
     def _time(self, event: Event, stamp: str | float | None, state: ChunkState) -> None:
         text = None if stamp is None else state.stamps.text(stamp, state.last)

@@ -2,7 +2,8 @@
 
 A pattern alone would mask every long number as a card. Where a `MaskRule` names
 a check, only what passes it is replaced: of each match the longest beginning
-that ends where a word ends.
+that ends where a word ends. JSON can write any letter as an escape: a text in
+which the masks find more once its escapes are letters is sent with the letters.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from shipper.core.rule import MaskRule
 Mask = Callable[[str], str]
 _IPV6_COLONS: Final = 7
 _NAMES_KEPT: Final = 10_000
+# JSON in JSON has its own backslashes escaped.
+_ESCAPES: Final = re.compile(r"(\\{1,8})(?:u([0-9A-Fa-f]{4})|/)")
 
 
 def compile_masks(rules: Sequence[MaskRule]) -> Mask | None:
@@ -27,12 +30,31 @@ def compile_masks(rules: Sequence[MaskRule]) -> Mask | None:
         return None
     steps = [_compile(rule) for rule in rules]
 
-    def mask(text: str) -> str:
+    def apply(text: str) -> str:
         for step in steps:
             text = step(text)
         return text
 
+    def mask(text: str) -> str:
+        masked = apply(text)
+        if "\\u" not in masked and "\\/" not in masked:
+            return masked
+        spelled_out = _ESCAPES.sub(_letter, masked)
+        again = apply(spelled_out)
+        return masked if again == spelled_out else again
+
     return mask
+
+
+def _letter(escape: re.Match[str]) -> str:
+    """Return what an escape of JSON stands for; what has to be escaped keeps its backslashes."""
+    backslashes, digits = escape.groups()
+    if digits is None:
+        return "/"
+    letter = chr(int(digits, 16))
+    if letter in '"\\':
+        return backslashes + letter
+    return letter if letter.isprintable() else escape[0]
 
 
 def _compile(rule: MaskRule) -> Mask:
@@ -154,3 +176,8 @@ def name_masks(rules: Sequence[MaskRule]) -> Callable[[str], str | None]:
         return next((replace for pattern, replace in steps if pattern.fullmatch(name)), None)
 
     return lru_cache(maxsize=_NAMES_KEPT)(of_name)
+
+
+def kept(mask: Mask) -> Mask:
+    """Return *mask* with its answers kept, for texts that come again and again, as the names of attributes do."""
+    return lru_cache(maxsize=_NAMES_KEPT)(mask)

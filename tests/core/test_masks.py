@@ -88,6 +88,43 @@ def test_a_secret_is_nowhere_in_what_is_sent(
     assert secret.split("-")[1] not in repr(events_of(reading))
 
 
+ANN = MaskRule(r"\w[\w.+]{0,30}@[\w.]{1,30}", "****")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r'{"to":"ann\u002bx\u0040example.com"}', '{"to":"****"}'),
+        (r'{"to":"ann@example.com","eq":"a\u003db"}', r'{"to":"****","eq":"a\u003db"}'),
+        (r'{"b":"{\u0022to\u0022:\u0022ann\u0040example.com\u0022}"}', r'{"b":"{\"to\":\"****\"}"}'),
+        (r'{"b":"{\"to\":\"ann\\u0040example.com\"}"}', r'{"b":"{\"to\":\"****\"}"}'),
+        (r'{"u":"http:\/\/ann@example.com\/","tab":"\u0009"}', r'{"u":"http:\/\/****\/","tab":"\u0009"}'),
+        (r"C:\users\ann\u00e9 at work", r"C:\users\ann\u00e9 at work"),
+    ],
+)
+def test_a_secret_that_json_spells_with_escapes_is_found(text: str, expected: str) -> None:
+    mask = compile_masks((ANN,))
+    assert mask is not None
+    assert mask(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("record_format", "text"),
+    [
+        (RecordFormat.JSON, '{"sent":{"ann@example.com":{"n":1},"bob@example.com":{"n":2}}}'),
+        (RecordFormat.LOGFMT, "level=info ann@example.com=1 bob@example.com=2"),
+        (RecordFormat.CRI, '2026-11-23T19:59:58Z stdout F {"ann@example.com":1,"bob@example.com":2}'),
+    ],
+)
+def test_a_secret_that_is_the_name_of_an_attribute_is_masked_and_no_value_is_lost(
+    record_format: RecordFormat, text: str
+) -> None:
+    event = events_of(read_text(Rule("s", "x", record_format, masks=(ANN,)), text + "\n"))[0]
+
+    assert "example.com" not in repr(event)
+    assert [str(value) for name, value in event.items() if "****" in name] == ["1", "2"]
+
+
 @contextmanager
 def never_enough() -> Iterator[None]:
     yield
