@@ -69,6 +69,7 @@ def decide(
     replaced: set[FileKey] = set()
     orphans = [k for k in known if k.orphan]
     rotated = [k for k in known if k.orphan or not k.live]
+    emptied: dict[FileKey, Seen] = {}
     for file in seen:
         same = by_inode.get((file.device, file.inode))
         if same is None:
@@ -84,16 +85,33 @@ def decide(
         if decision.do is Do.TRUNCATED:
             orphans.append(same)
             rotated.append(same)
-        elif decision.do is Do.RENAMED or _may_have_been_emptied(same, file):
+        elif decision.do is Do.RENAMED:
             rotated.append(same)
+        if decision.do in (Do.CONTINUE, Do.RENAMED) and _may_have_been_emptied(same, file):
+            emptied[same.key] = file
     for gone in [k for k in known if not (k.orphan or k.done) and k.key not in met]:
         rotated.append(gone)
         decisions.append(_missing(gone))
         if decisions[-1].do is Do.GONE:
             orphans.append(gone)
-    choosing = Strangers(Kin(known, seen, strangers), orphans, rotated, answers, waited)
+    choosing = Strangers(Kin(known, seen, strangers), orphans, rotated, emptied, answers, waited)
     chosen = choosing.decide(strangers)
+    decisions = [_once_emptied(d, choosing.adopted) if _key_of(d) in emptied else d for d in decisions]
     return in_order(_after(decisions, chosen, replaced, waited) + chosen)
+
+
+def _key_of(decision: Decision) -> FileKey | None:
+    return decision.known.key if decision.known is not None else None
+
+
+def _once_emptied(decision: Decision, adopted: Container[FileKey]) -> Decision:
+    """Return what becomes of a file that may have been emptied, once it is known whether a copy was *adopted* for it.
+
+    What stands in it now was written after what was copied, so it is a generation of its own behind it.
+    """
+    if _key_of(decision) not in adopted:
+        return decision
+    return decision._replace(do=Do.TRUNCATED, evidence="all of it was copied away before any of it was read")
 
 
 def _after(

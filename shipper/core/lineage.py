@@ -106,7 +106,7 @@ def in_order(decisions: list[Decision]) -> list[Decision]:
     known = [d for d in decisions if not d.live and d.known is not None]
     new = [d for d in decisions if not d.live and d.known is None]
     live = [d for d in decisions if d.live]
-    known.sort(key=lambda d: d.known.key if d.known else ())
+    known.sort(key=lambda d: (d.known.key if d.known else (), d.do is Do.TRUNCATED))  # the copy, then what is new
     groups: dict[str, list[Decision]] = {}
     for decision in new:
         groups.setdefault(_family(decision), []).append(decision)

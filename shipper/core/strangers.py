@@ -18,17 +18,29 @@ WAIT_SCANS: Final = 5
 
 
 class Strangers:
-    """Decides about the files of one scan that nobody follows."""
+    """Decides about the files of one scan that nobody follows.
+
+    Attributes:
+        adopted: The generations that go on in one of them.
+    """
 
     def __init__(
-        self, kin: Kin, orphans: Sequence[Known], rotated: Sequence[Known], answers: Answers, waited: Mapping[str, int]
+        self,
+        kin: Kin,
+        orphans: Sequence[Known],
+        rotated: Sequence[Known],
+        emptied: Mapping[FileKey, Seen],
+        answers: Answers,
+        waited: Mapping[str, int],
     ) -> None:
+        """*emptied*: not read, and written since the last look: all that stood in them may have been copied away."""
         self._kin = kin
+        self._emptied = emptied
         self._orphans = {one.key for one in orphans}
         self._rotated = {one.key for one in rotated}
         self._answers = answers
         self._waited = waited
-        self._adopted: set[FileKey] = set()
+        self.adopted: set[FileKey] = set()
 
     def decide(self, strangers: Iterable[Seen]) -> list[Decision]:
         decisions = [self._stranger(file) for file in sorted(strangers, key=lambda f: (f.mtime_ns, f.path))]
@@ -49,7 +61,7 @@ class Strangers:
         if alike and (not live or self._waited.get(file.path, 0) < WAIT_SCANS):
             evidence = f"it begins like {alike[0].path}, which is read: a copy, whole or under way"
             return Decision(Do.WAIT, None, file, evidence, live)
-        missed = [k for k in kin if k.key in self._rotated and _was_missed(file, k)]
+        missed = [k for k in kin if (k.key in self._rotated or k.key in self._emptied) and _was_missed(file, k)]
         if not (live or missed):
             return None
         unknown = any(self._answers.get(question_about(file, k)) is None for k in kin if k.head.length)
@@ -58,24 +70,31 @@ class Strangers:
             return Decision(Do.WAIT, None, file, evidence, live)
         if live:
             return Decision(Do.START, None, file, f"inode {file.inode} is new", live, follows=self._kin.before(file))
-        blank = [k for k in kin if self._is_blank(k)]
+        blank = [k for k in kin if self._is_blank(k, file)]
         if blank:
-            orphan = min(blank, key=lambda one: one.key)
-            self._adopted.add(orphan.key)
-            return Decision(Do.ADOPT, orphan, file, f"{orphan.path}, of which nothing was read, is gone", live=False)
+            oldest = min(blank, key=lambda one: one.key)
+            self.adopted.add(oldest.key)
+            what = "was emptied" if oldest.key in self._emptied else "is gone"
+            return Decision(Do.ADOPT, oldest, file, f"{oldest.path}, of which nothing was read, {what}", live=False)
         evidence = f"rotated from {missed[0].path} while nobody looked"
         return Decision(Do.START, None, file, evidence, live=False, follows=missed[-1])
 
-    def _is_blank(self, known: Known) -> bool:
-        """Return whether *known* is gone and not a byte of it was seen: any file of its lineage may be what it was."""
-        return known.key in self._orphans and known.key not in self._adopted and not (known.head.length or known.offset)
+    def _is_blank(self, known: Known, file: Seen) -> bool:
+        """Return whether *file* may be what stood in *known*, which is gone or emptied, and not a byte of it was seen.
+
+        What was emptied was written after the copy was: by the truncation, if by nothing else.
+        """
+        if known.head.length or known.offset or known.key in self.adopted:
+            return False
+        now = self._emptied.get(known.key)
+        return known.key in self._orphans or (now is not None and now.mtime_ns >= file.mtime_ns)
 
     def _copy(self, file: Seen, copies: list[Known], *, live: bool) -> Decision:
         """Return what to do with *file*, a copy of each of *copies*, which are truncated or gone."""
-        whole = [o for o in copies if o.key not in self._adopted and reaches(file, o, self._answers)]
+        whole = [o for o in copies if o.key not in self.adopted and reaches(file, o, self._answers)]
         if whole:
             orphan = max(whole, key=lambda o: (o.offset, o.key))
-            self._adopted.add(orphan.key)
+            self.adopted.add(orphan.key)
             evidence = f"copy of {orphan.path}: same head, same bytes before {orphan.offset}"
             return Decision(Do.ADOPT, orphan, file, evidence, live=False)
         orphan = max(copies, key=lambda o: (o.offset, o.key))

@@ -417,6 +417,61 @@ def test_a_file_of_which_not_a_byte_was_seen_is_what_turns_up_in_its_lineage() -
     assert verdicts(decisions) == [("adopt", 1, gz.path), ("start", None, LOG.path)]
 
 
+@pytest.mark.parametrize("opened", [True, False], ids=["open", "waiting"])
+def test_a_copy_of_a_file_of_which_nothing_was_read_stands_before_what_is_written_now(opened: bool) -> None:
+    """It was empty at the last look; it was written, copied, truncated and written again since."""
+    blank = known(LOG._replace(text=b""), 0, size=0, open=opened)
+    copy = OnDisk("/log/app.log.1", 11, OLD, 150, live=False)
+
+    decisions = scan([blank], [LOG._replace(text=NEW, mtime=300), copy])
+
+    anew = ("truncated", 1, LOG.path) if opened else ("start", None, LOG.path)
+    assert verdicts(decisions) == [("adopt", 1, copy.path), anew]
+
+
+def test_of_two_copies_of_a_file_of_which_nothing_was_read_the_older_comes_first() -> None:
+    blank = known(LOG._replace(text=b""), 0, size=0, open=True)
+    first, second = (
+        OnDisk("/log/app.log.2", 11, OLD, 150, live=False),
+        OnDisk("/log/app.log.1", 12, NEW, 200, live=False),
+    )
+
+    decisions = scan([blank], [LOG._replace(text=b"third life\n", mtime=300), second, first])
+
+    assert verdicts(decisions) == [("adopt", 1, first.path), ("start", None, second.path), ("start", None, LOG.path)]
+
+
+def test_a_file_that_was_emptied_and_renamed_since_comes_behind_its_copy() -> None:
+    blank = known(LOG._replace(text=b""), 0, size=0, open=True)
+    copy = OnDisk("/log/app.log.2", 11, OLD, 150, live=False)
+    renamed = OnDisk("/log/app.log.1", LOG.inode, NEW, 200, live=False)
+
+    decisions = scan([blank], [OnDisk(LOG.path, 12, b"third life\n", 300), renamed, copy])
+
+    assert verdicts(decisions) == [("adopt", 1, copy.path), ("truncated", 1, renamed.path), ("start", None, LOG.path)]
+
+
+def test_a_file_that_was_empty_and_renamed_twice_comes_before_what_was_rotated_after_it() -> None:
+    blank = known(LOG._replace(text=b""), 0, size=0, open=True)
+    renamed = OnDisk("/log/app.log.2", LOG.inode, OLD, 150, live=False)
+    missed = OnDisk("/log/app.log.1", 11, NEW, 200, live=False)
+
+    decisions = scan([blank], [OnDisk(LOG.path, 12, b"third life\n", 300), missed, renamed])
+
+    assert verdicts(decisions) == [
+        ("renamed", 1, renamed.path),
+        ("start", None, missed.path),
+        ("start", None, LOG.path),
+    ]
+
+
+def test_an_empty_file_that_is_only_written_goes_on_beside_an_older_sibling() -> None:
+    blank = known(LOG._replace(text=b""), 0, size=0, open=True)
+    older = OnDisk("/log/app.log.1", 11, OLD, LOG.mtime - 1, live=False)
+
+    assert verdicts(scan([blank], [LOG._replace(mtime=300), older])) == [("continue", 1, LOG.path)]
+
+
 # -- other directories -----------------------------------------------------------------------------------
 
 

@@ -95,6 +95,28 @@ def renamed_and_compressed_while_the_agent_was_down(world: World) -> None:
     world.write("a", 1, 0)
 
 
+def copied_away_before_the_older_ones_are_read(world: World) -> None:
+    world.write("a", 3, 20)
+    world.advance(6.0)
+    world.endpoint.standing = Answer.HANGS
+    world.write("a", 3, 20)
+    for _ in range(3):
+        world.copy_truncate("a")
+        world.advance(6.0)
+        world.write("a", 3, 20)
+
+
+def all_of_an_empty_file_copied_away_and_written_on(world: World) -> None:
+    world.write("a", 1, 20)
+    world.advance(6.0)
+    world.rotate("a")
+    world.write("a", 0, 0)
+    world.advance(6.0)
+    world.write("a", 7, 10)
+    world.copy_truncate("a")
+    world.write("a", 5, 30)
+
+
 @pytest.mark.parametrize(
     "story",
     [
@@ -105,9 +127,12 @@ def renamed_and_compressed_while_the_agent_was_down(world: World) -> None:
         two_copies_within_one_scan,
         renamed_twice_within_one_scan,
         renamed_and_compressed_while_the_agent_was_down,
+        copied_away_before_the_older_ones_are_read,
+        all_of_an_empty_file_copied_away_and_written_on,
     ],
 )
-def test_everything_arrives(story: Callable[[World], None], world: World) -> None:
+def test_everything_arrives_in_order(story: Callable[[World], None], world: World) -> None:
     story(world)
 
     assert at_rest(world) == []
+    assert world.truth.out_of_order(world.endpoint.taken) == []
