@@ -45,6 +45,8 @@ def documents() -> None:
     for path in sorted((FILES / "examples").rglob("*")):
         if path.is_file():
             _copy(path, place / "examples" / path.relative_to(FILES / "examples"))
+    for path in tracked("packaging/monitoring"):
+        _copy(ROOT / path, place / "examples/monitoring" / Path(path).name)
 
 
 def strip() -> None:

@@ -63,6 +63,18 @@ def test_the_list_of_parts_is_cyclonedx_and_names_every_library() -> None:
     assert {part["name"] for part in listed["components"]} == staged
 
 
+def test_both_packages_carry_what_is_there_to_be_copied(deb: Path, rpm: Path) -> None:
+    in_deb = subprocess.run(["dpkg-deb", "-c", str(deb)], capture_output=True, text=True, check=True).stdout
+    in_rpm = subprocess.run(["rpm", "-qlp", str(rpm)], capture_output=True, text=True, check=True).stdout
+    examples = "/usr/share/doc/shipper/examples"
+    wanted = {f"{examples}/monitoring/{path.name}" for path in (ROOT / "packaging/monitoring").iterdir()}
+    sources = ROOT / "packaging/files/examples"
+    wanted |= {f"{examples}/{path.relative_to(sources)}" for path in sources.rglob("*") if path.is_file()}
+
+    for listed in (in_deb, in_rpm):
+        assert {name for name in wanted if f"{name}\n" not in listed} == set()
+
+
 def test_lintian_finds_no_error(deb: Path) -> None:
     done = subprocess.run(["lintian", "--fail-on", "error", str(deb)], capture_output=True, text=True, check=False)
 
