@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.stamp_shapes import BY_NAME, CLOCK_ONLY, Found, Shape, stamps_in
+from shipper.core.stamp_shapes import BY_NAME, CLOCK_ONLY, Found, Shape, speaks_of_time, stamps_in
 from shipper.core.timestamps import DAY_MS, StampReader
 
 WORDS: Final = (
@@ -108,12 +108,14 @@ def learn(lines: Sequence[str], near_ms: int) -> General | None:
 
 def _stamps(lines: Sequence[str], near_ms: int) -> tuple[list[_Placed], tuple[str, ...]] | None:
     """Return the stamps that date the lines, and how they are read."""
+    every = [[_Placed(line, found) for found in stamps_in(line)] for line in lines]
+    meant = [[placed for placed in of_line if not speaks_of_time(placed.before)] for of_line in every]
     votes: dict[tuple[str, str], list[_Placed]] = {}
     shapes: dict[str, list[_Placed]] = {}
-    for line in lines:
+    for of_line in meant if any(meant) else every:
         met: set[str] = set()
-        for found in stamps_in(line):
-            placed = _Placed(line, found)
+        for placed in of_line:
+            found = placed.found
             votes.setdefault((found.shape.name, _look(placed.before)), []).append(placed)
             if found.shape.name not in met:
                 met.add(found.shape.name)

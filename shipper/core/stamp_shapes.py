@@ -142,6 +142,12 @@ _ANY: Final = re.compile(
 )
 # A line is searched once for the place where any of them begins; which one it is, is asked there only.
 _BEGIN: Final = re.compile(r"(?=[\dA-Zd])(?<![\d.:/])(?:" + "|".join(shape.pattern for shape in SHAPES) + r")(?!\d)")
+# What leads to a time that a sentence or an exception speaks of, or an indented line: it dates nothing. The heading of a
+# file dates itself.
+_SPEAKS_OF: Final = re.compile(
+    r"[ \t]+[^ \t].*\w|(?!#).*?(?<![^ ])[a-z]+,? [a-z]+ [\"'(]?\Z"
+    r"|[\w.$]*(?:Error|Exception|Warning|Interrupt): |Caused by: "
+)
 _ONE: Final = tuple((shape, re.compile(rf"(?:{shape.pattern})(?!\d)")) for shape in SHAPES)
 
 
@@ -176,4 +182,9 @@ def stamps_in(line: str) -> Iterator[Found]:
 def begins_with_stamp(line: str, within: int = 48) -> bool:
     """Return whether a stamp stands in the first *within* characters of *line*: then it hardly goes on with another."""
     match = _ANY.search(line, 0, within + 40)
-    return match is not None and match.start() <= within
+    return match is not None and match.start() <= within and not speaks_of_time(line[: match.start()])
+
+
+def speaks_of_time(before: str) -> bool:
+    """Return whether what stands *before* a stamp says that it dates no line: a sentence, an exception, a frame."""
+    return _SPEAKS_OF.match(before) is not None

@@ -105,6 +105,15 @@ def test_what_a_preset_leaves_over_is_learned() -> None:
     ]
 
 
+def test_a_trace_that_speaks_of_times_is_no_layout_of_its_own() -> None:
+    trace = "Traceback:\n  run(since='2020-01-01 00:00:00')\nValueError: bad since 2020-01-01 00:00:00\n"
+    text = (SHOP.format(n=1) * 3 + trace) * 5
+    choice = chosen(text)
+
+    assert "{" not in choice.layout
+    assert [e["timestamp"] for e in events_of(choice, text)] == ["2025-12-19T10:00:01.000Z"] * 15
+
+
 def test_a_layout_that_nobody_knows_is_learned_and_saved_by_its_name() -> None:
     text = "".join(f"[{n}] (19.12.2025 10:00:0{n}) <warn> x\n  more\n" for n in range(9))
     choice = chosen(text)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shipper.core.general import General, learn
-from shipper.core.stamp_shapes import SEARCHED_CHARACTERS, SHAPES, stamps_in
+from shipper.core.stamp_shapes import SEARCHED_CHARACTERS, SHAPES, begins_with_stamp, stamps_in
 from shipper.core.timestamps import StampReader, utc_text
 
 NEAR_MS = int(datetime(2025, 12, 20, tzinfo=UTC).timestamp() * 1000)
@@ -74,6 +74,27 @@ def test_a_number_in_a_message_is_no_stamp(template: str) -> None:
     general = learn(lines, NEAR_MS)
 
     assert general is None or not general.formats
+
+
+@pytest.mark.parametrize(
+    "speaks",
+    [
+        '    raise ValueError("bad since 2020-01-01 00:00:00")',
+        "ValueError: no such day: 2020-01-01 00:00:00",
+        "\tat shop.Cart.get(Cart.java:42) 2020-01-01 00:00:00",
+        "Caused by: shop.Gone: 2020-01-01T00:00:00Z",
+        "the certificate has expired on 2020-01-01 00:00:00",
+    ],
+)
+@pytest.mark.parametrize(
+    "template", ["2025-11-23 09:00:{n:02d} ERROR it broke", "ERROR|2025-11-23T09:00:{n:02d}|it broke"]
+)
+def test_a_time_that_a_trace_speaks_of_begins_no_record(template: str, speaks: str) -> None:
+    general = learn(lines_of(f"{template}\n{speaks}\n{speaks}"), NEAR_MS)
+
+    assert general is not None
+    assert read_by(general, speaks) == (None, None)
+    assert not begins_with_stamp(speaks)
 
 
 def test_lines_without_a_stamp_go_on_with_the_record_above() -> None:
