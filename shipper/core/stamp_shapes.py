@@ -142,8 +142,8 @@ _ANY: Final = re.compile(
 )
 # A line is searched once for the place where any of them begins; which one it is, is asked there only.
 _BEGIN: Final = re.compile(r"(?=[\dA-Zd])(?<![\d.:/])(?:" + "|".join(shape.pattern for shape in SHAPES) + r")(?!\d)")
-# What leads to a time that a sentence or an exception speaks of, or an indented line: it dates nothing. The heading of a
-# file dates itself.
+# What leads to a time that a sentence or an exception speaks of, or an indented line: it dates nothing.
+# The heading of a file dates itself.
 _SPEAKS_OF: Final = re.compile(
     r"[ \t]+[^ \t].*\w|(?!#).*?(?<![^ ])[a-z]+,? [a-z]+ [\"'(]?\Z"
     r"|[\w.$]*(?:Error|Exception|Warning|Interrupt): |Caused by: "
