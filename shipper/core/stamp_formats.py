@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from shipper.core.stamp_dialects import in_strptime
+
 MONTHS: Final = {
     name: number
     for number, names in enumerate(
@@ -94,7 +96,11 @@ def compile_format(text: str) -> re.Pattern[str]:
     pieces: list[str] = _PIECES.findall(text)
     unknown = next((piece for piece in pieces if piece[0] == "%" and piece[1:] not in _DIRECTIVES), None)
     if unknown is not None:
-        raise ValueError(f"unknown directive {unknown!r} in time format {text!r}")
+        raise ValueError(
+            f"unknown directive {unknown!r} in time format {text!r}; they are strptime's, a fraction is %f, a zone %z"
+        )
+    if not any(piece[0] == "%" and piece not in ("%%", "%n", "%t") for piece in pieces):
+        raise ValueError(f"time format {text!r} has no part of a time in it; {_mend(text)}")
     around = zip(("", *pieces), pieces, (*pieces[1:], ""), strict=False)
     pattern = "".join(_piece(piece, {before[1:], after[1:]}) for before, piece, after in around)
     if "(?P<f>" in pattern:
@@ -111,6 +117,13 @@ def compile_format(text: str) -> re.Pattern[str]:
         return re.compile(pattern, re.ASCII)
     except re.error as error:
         raise ValueError(f"time format {text!r}: {error}") from None
+
+
+def _mend(text: str) -> str:
+    meant = in_strptime(text)
+    if meant is not None:
+        return f"did you mean {meant!r}?"
+    return f"write strptime's directives, such as '%Y-%m-%d %H:%M:%S', or one of {', '.join(NAMED)}"
 
 
 def _piece(piece: str, around: set[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shipper.core.stamp_dialects import in_strptime
 from shipper.core.stamp_formats import ALL, DAYS, MONTHS, NAMED, compile_format
 from shipper.core.timestamps import check_format
 
@@ -15,7 +16,7 @@ def test_every_known_form_compiles(text: str) -> None:
     assert check_format(text) is None
 
 
-@pytest.mark.parametrize("text", ["%Q", "%", "%Y-%Y", "%H:%M:%S %T", "%d %e", "%z %Z", "rfc3339%"])
+@pytest.mark.parametrize("text", ["%Q", "%", "%Y-%Y", "%H:%M:%S %T", "%d %e", "%z %Z", "rfc3339%", "%%", "x"])
 def test_what_is_wrong_with_a_format_is_said(text: str) -> None:
     said = check_format(text)
 
@@ -59,3 +60,17 @@ def test_what_is_not_written_so_does_not_match(format_: str, text: str) -> None:
 def test_names_of_months_and_days_are_english_short_and_long() -> None:
     assert [MONTHS[name] for name in ("jan", "march", "may", "sept", "december")] == [1, 3, 5, 9, 12]
     assert [DAYS[name] for name in ("mon", "tues", "thursday", "sun")] == [0, 1, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "%Y-%m-%dT%H:%M:%S.%f%z"), ("DD.MM.YY HH:mm", "%d.%m.%y %H:%M"),
+        ("MMM d, yyyy h:mm:ss a", "%b %d, %Y %I:%M:%S %p"), ("Jan _2 15:04:05", "%b %d %H:%M:%S"),
+        ("2006-01-02 15:04:05.999", "%Y-%m-%d %H:%M:%S"), ("ISO8601", "rfc3339"), ("UNIX_MS", "epoch_ms"),
+        ("Message", None), ("12-30", None), ("%Y", None),
+    ],
+)  # fmt: skip
+def test_what_others_write_is_said_in_strptime(text: str, meant: str | None) -> None:
+    assert in_strptime(text) == meant
+    assert meant is None or check_format(meant) is None

@@ -8,7 +8,7 @@ from typing import Final
 from shipper.config.patterns import group_names
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.patterns import group_identifier
-from shipper.config.translate.promtail import go_layout
+from shipper.config.translate.promtail import stamp_format
 from shipper.config.translate.steps import add_pattern
 from shipper.core.timestamps import check_format, check_zone
 
@@ -133,9 +133,9 @@ def _timestamp(given: Given, draft: Draft) -> None:
         return
     formats = []
     for one in layouts.items():
-        problem = check_format(go_layout(one.text))
+        problem = check_format(stamp_format(one.text))
         if problem is None:
-            formats.append(go_layout(one.became("timestamp.formats").text))
+            formats.append(stamp_format(one.became("timestamp.formats").text))
         else:
             one.leave_rest(problem)
     if not formats:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from shipper.config.patterns import group_count, group_names
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.patterns import python_pattern
 from shipper.config.translate.steps import add_pattern, set_timeout
+from shipper.core.stamp_dialects import go_layout
 from shipper.core.timestamps import check_format, check_zone
 
 _FORMATS = {
     "RFC3339": "rfc3339", "RFC3339Nano": "rfc3339", "Unix": "epoch_s", "UnixMs": "epoch_ms", "UnixUs": "epoch_us",
     "UnixNs": "epoch_ns", "ANSIC": "%a %b %d %H:%M:%S %Y",
 }  # fmt: skip
-_GO = {
-    "2006": "%Y", "January": "%B", "Jan": "%b", "Monday": "%A", "Mon": "%a", "01": "%m", "02": "%d", "_2": "%d",
-    "15": "%H", "04": "%M", "05": "%S", "03": "%I", "PM": "%p", "Z07:00": "%z", "-07:00": "%z", "-0700": "%z",
-    "MST": "%Z", "06": "%y", ".000000000": ".%f", ".000000": ".%f", ".000": ".%f", ",000": ",%f",
-}  # fmt: skip
-_GO_PARTS = re.compile("|".join(map(re.escape, sorted(_GO, key=len, reverse=True))))
 
 
 def sources(root: Given) -> list[Draft]:
@@ -42,9 +35,9 @@ def sources(root: Given) -> list[Draft]:
     return drafts
 
 
-def go_layout(layout: str) -> str:
+def stamp_format(layout: str) -> str:
     """Return a layout of Go's time package, or the name of one, for `timestamp.formats`."""
-    return _FORMATS.get(layout) or _GO_PARTS.sub(lambda part: _GO[part[0]], layout)
+    return _FORMATS.get(layout) or go_layout(layout)
 
 
 def _target(given: Given, name: str) -> Draft | None:
@@ -110,11 +103,11 @@ def _timestamp(given: Given, draft: Draft) -> None:
     if source is None or layout is None or not known:
         given.leave_rest("no group of the pattern and no JSON key has that name; times are found by themselves")
         return
-    if problem := check_format(go_layout(layout.text)):
+    if problem := check_format(stamp_format(layout.text)):
         given.leave_rest(problem)
         return
     part = draft.part("timestamp")
     part["field"] = source.became("timestamp.field").text
-    part["formats"] = [go_layout(layout.became("timestamp.formats").text)]
+    part["formats"] = [stamp_format(layout.became("timestamp.formats").text)]
     if zone and check_zone(zone.text) is None:
         part["timezone"] = zone.became("timestamp.timezone").text

@@ -12,7 +12,7 @@ import yaml
 from shipper.config import load
 from shipper.config.source_model import Source
 from shipper.config.translate.patterns import python_pattern
-from shipper.config.translate.promtail import go_layout
+from shipper.config.translate.promtail import stamp_format
 from shipper.errors import UsageError
 from tests.config.translate.translating import loaded, translated
 
@@ -241,7 +241,7 @@ def test_a_searched_pattern_may_begin_anywhere() -> None:
     ("layout", "expected"), [("RFC3339Nano", "rfc3339"), ("02/Jan/2006:15:04:05 -0700", "%d/%b/%Y:%H:%M:%S %z")]
 )
 def test_go_layouts(layout: str, expected: str) -> None:
-    assert go_layout(layout) == expected
+    assert stamp_format(layout) == expected
 
 
 def test_a_path_takes_its_parts_from_the_environment(tmp_path: Path) -> None:
