@@ -113,7 +113,7 @@ class OffsetStore:
         return list(rows_of(self._connection, self._path))
 
     def some(self, after: FileKey, most: int) -> list[Life]:
-        """Return the first *most* rows behind *after*, by file and generation: for whoever need not have all at once."""
+        """Return the first *most* rows behind *after*, by file and generation."""
         return list(rows_of(self._connection, self._path, SELECT_AFTER, (*after, most)))
 
     def next_file_id(self) -> int:

@@ -8,12 +8,16 @@ their order before a commit is plain to see.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
-from shipper.adapters.offsets import OffsetStore
+from shipper.adapters.offsets import Life, OffsetStore
+from shipper.core.model import FileKey
+
+ROWS_AT_ONCE: Final = 1000
 
 T = TypeVar("T")
 
@@ -45,6 +49,14 @@ class OffsetThread:
         A cancelled wait does not cancel the call: a commit under way is finished.
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, call, self._store)
+
+    async def pages(self) -> AsyncIterator[list[Life]]:
+        """Yield every row, by file and generation, some at a time: nobody else must write meanwhile."""
+        lives = await self.run(lambda store: store.some(FileKey(-1, -1), ROWS_AT_ONCE))
+        while lives:
+            yield lives
+            last = lives[-1].key
+            lives = await self.run(partial(OffsetStore.some, after=last, most=ROWS_AT_ONCE))
 
     async def close(self) -> None:
         """Finish what was asked for, close the store, join the thread; a second call does nothing."""
