@@ -59,7 +59,7 @@ def test_a_room_imports_only_what_the_table_allows(path: Path) -> None:
 # A part of an adapter that was split off for its length may be imported by its own family only.
 FAMILIES = {
     "backfill_store": {"offsets_files", "offsets_schema"},
-    "discovery_siblings": {"discovery_content"},
+    "discovery_siblings": {"discovery_content", "discovery_directories"},
     "offsets": {"offsets_schema", "offsets_thread"},
     "offsets_look": {"offsets_files", "offsets_life", "offsets_schema"},
     "offsets_opening": {"offsets_files", "offsets_life", "offsets_schema", "offsets_spans"},

@@ -9,7 +9,6 @@ discovery_siblings.py.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from shipper.adapters.discovery_content import Look, packing_of
+from shipper.adapters.discovery_directories import DARK, MISSING, Directories
 from shipper.adapters.discovery_siblings import Inode, Place, Siblings
 from shipper.config import Source
 from shipper.core.evidence import Seen
@@ -26,7 +26,6 @@ from shipper.core.patterns import Excludes, PathPattern, compile_patterns
 DEEPEST: Final = 64
 MOST_LOOKS: Final = 3
 
-_MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
 _Met = dict[Inode, int]
 
 
@@ -70,6 +69,7 @@ class Scan(msgspec.Struct):
         overlaps: Path to the indexes of all the sources that match it, where there are several.
         unsettled: A followed file is not where it was, or shorter: compressed files and other directories were looked
             at too.
+        unlisted: Paths that could not be looked at, and why: of what stands there nothing is known.
     """
 
     seen: list[Seen] = []
@@ -77,31 +77,32 @@ class Scan(msgspec.Struct):
     directories: set[str] = set()
     overlaps: dict[str, list[int]] = {}
     unsettled: bool = False
+    unlisted: dict[str, str] = {}
 
 
 class Discovery:
     """Scans for one configuration; used from one thread at a time.
 
     Attributes:
-        at: The directory that is looked at, or was last: where a scan hangs.
+        directories: Lists them; knows where a scan stands.
     """
 
     def __init__(self, wanted: Sequence[Wanted], own: Collection[str] = ()) -> None:
         """*own* holds paths below which nothing is ever read: our state, our store, our log."""
+        self._wanted = wanted
         self._sources = [
             ([p for text in source.paths for p in compile_patterns(text)], Excludes(source.exclude), source)
             for source in wanted
         ]
-        self.at = ""
-        self._steps = 0
+        self.directories = Directories()
         self._own = tuple(os.path.realpath(path) for path in own)
         self._look = Look()
-        self._siblings = Siblings(self._look, [path for source in wanted for path in source.rotated_to], self._own)
+        rotated_to = [path for source in wanted for path in source.rotated_to]
+        self._siblings = Siblings(self._look, self.directories, rotated_to, self._own)
 
-    @property
-    def steps(self) -> int:
-        """How far scans have come so far: one that takes long and does not hang takes more of them."""
-        return self._steps + self._siblings.steps
+    def anew(self) -> Discovery:
+        """Return one for the same files, to be used while a scan of this one does not come back."""
+        return Discovery(self._wanted, self._own)
 
     def scan(
         self,
@@ -122,23 +123,24 @@ class Discovery:
         known = known or {}
         directories = {path.rpartition("/")[0] or "/" for path in followed}
         for _ in range(MOST_LOOKS):
-            before = _changes(directories)
+            before = self.directories.changes(directories)
             found = self._scan_once(followed, known, now_ns=now_ns, wide=wide)
             # Names that are shifted while we list them hide a file, or show it under another's name.
-            if not found.unsettled or _changes(directories) == before:
+            if not found.unsettled or self.directories.changes(directories) == before:
                 break
         self._look.forget_unmet()
         return found
 
     def _scan_once(self, followed: Collection[str], known: Mapping[Inode, Place], *, now_ns: int, wide: bool) -> Scan:
-        found = Scan([], {}, set(), {})
+        self.directories.begin()
+        found = Scan([], {}, set(), {}, unlisted=self.directories.unlisted)
         met: _Met = {}
         packed: list[Seen] = []
         written = _written_by_us()
         for index, (patterns, excludes, source) in enumerate(self._sources):
             for pattern in patterns:
                 for path, entry_stat in self._walk(pattern, found):
-                    self._steps += 1
+                    self.directories.steps += 1
                     key = (entry_stat.st_dev, entry_stat.st_ino)
                     if excludes.match(path) or _is_met(path, key, index, met, found):
                         continue
@@ -167,24 +169,22 @@ class Discovery:
         stack = [(pattern.prefix, 0, frozenset[tuple[int, int]]())]
         while stack:
             directory, depth, above = stack.pop()
-            try:
-                self.at = directory
-                here = os.stat(directory)
-                key = (here.st_dev, here.st_ino)
-                if key in above or not stat.S_ISDIR(here.st_mode):
-                    continue
-                with os.scandir(directory) as listing:
-                    entries = sorted(listing, key=_own_names_first)
-            except OSError as error:
-                if error.errno not in _MISSING:
-                    found.skipped[directory + "/"] = os.strerror(error.errno or 0)
+            key = self.directories.inode(directory)
+            entries = self.directories.entries(directory) if key is not None and key not in above else None
+            if directory in self.directories.unlisted:
+                found.skipped[directory + "/"] = self.directories.unlisted[directory]
+            if key is None or entries is None:
                 continue
+            entries.sort(key=_own_names_first)
             found.directories.add(directory)
             goes_deeper = (pattern.depth is None or depth < pattern.depth) and len(above) < DEEPEST
             deeper: list[tuple[str, int, frozenset[tuple[int, int]]]] = []
             for entry in entries:
                 path = directory.rstrip("/") + "/" + entry.name
                 matches = pattern.regex.fullmatch(path) is not None
+                if not self.directories.may_ask(entry, directory):
+                    found.skipped[path if matches else path + "/"] = DARK
+                    continue
                 try:
                     if entry.is_dir():
                         if goes_deeper:
@@ -194,7 +194,8 @@ class Discovery:
                     elif matches:
                         yield path, entry.stat()
                 except OSError as error:
-                    if matches and (error.errno not in _MISSING or entry.is_symlink()):
+                    self.directories.failed(path, error)
+                    if matches and (error.errno not in MISSING or entry.is_symlink()):
                         found.skipped[path] = os.strerror(error.errno or 0)
             stack += reversed(deeper)
 
@@ -213,17 +214,6 @@ class Discovery:
         if source.ignore_older_ns is not None and now_ns - status.st_mtime_ns > source.ignore_older_ns:
             return "older than ignore_older"
         return None if source.binary else self._look.reason(path, status, wide=source.wide)
-
-
-def _changes(directories: Collection[str]) -> list[int]:
-    """Return when names were last made, moved or removed in *directories*; 0 where that cannot be told."""
-    found = []
-    for directory in sorted(directories):
-        try:
-            found.append(os.stat(directory).st_mtime_ns)
-        except OSError:
-            found.append(0)
-    return found
 
 
 def _own_names_first(entry: os.DirEntry[str]) -> tuple[bool, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from shipper.adapters.discovery_content import Look, packing_of
+from shipper.adapters.discovery_directories import Directories
 from shipper.core.evidence import Seen
 from shipper.core.rotation_names import COMPRESSED, base_of, stems_of, unpacked
 
@@ -39,20 +40,16 @@ class Place(NamedTuple):
 
 
 class Siblings:
-    """Adds to what a scan saw; used by one scan at a time.
+    """Adds to what a scan saw; used by one scan at a time."""
 
-    Attributes:
-        steps: Directories that were listed so far.
-    """
-
-    def __init__(self, look: Look, rotated_to: Sequence[str], own: Sequence[str]) -> None:
+    def __init__(self, look: Look, directories: Directories, rotated_to: Sequence[str], own: Sequence[str]) -> None:
         """*rotated_to* are patterns of directories; below *own* nothing is looked at."""
         self._look = look
+        self._directories = directories
         self._rotated_to = tuple(rotated_to)
         self._own = tuple(own)
         self._held: list[os.DirEntry[str]] = []
         self._below: list[str] = []
-        self.steps = 0
 
     def add(
         self,
@@ -69,8 +66,7 @@ class Siblings:
         paths = {file.path for file in (*seen, *packed)}
         for directory, names in _names_by_directory(followed).items():
             # Most directories hold nothing else: names are taken apart only where something does.
-            self.steps += 1
-            strange = [entry for entry in _listing(directory) if entry.path not in paths]
+            strange = [entry for entry in self._directories.entries(directory) or () if entry.path not in paths]
             bases = _bases_of(names) if strange else set()
             for entry in strange:
                 self._note_directory(entry, walked)
@@ -98,22 +94,22 @@ class Siblings:
         bases = _bases_of({path.rpartition("/")[2] for path in followed})
         beside = {_directory(path) for path in followed}
         numbers = {inode for _, inode in known}
-        named = {str(path) for text in self._rotated_to for path in Path("/").glob(text.lstrip("/"))}
+        asked = [text for text in self._rotated_to if not self._directories.is_dark(text)]
+        named = {str(path) for text in asked for path in Path("/").glob(text.lstrip("/"))}
         others = {*walked, *self._below, *named} - beside
         for directory in sorted(others)[:MOST_DIRECTORIES]:
-            self.steps += 1
-            for entry in _listing(directory):
+            for entry in self._directories.entries(directory) or ():
                 related = not bases.isdisjoint(stems_of(entry.name) | {entry.name})
                 if related or entry.inode() in numbers:
                     self._add(entry, seen, met, known, related=related)
 
-    @staticmethod
-    def unsettled(seen: Iterable[Seen], known: Mapping[Inode, Place]) -> bool:
-        """Return whether a known file is not where it was, or shorter than what was read of it."""
+    def unsettled(self, seen: Iterable[Seen], known: Mapping[Inode, Place]) -> bool:
+        """Return whether a known file is not where it was, as far as one can see, or shorter than what was read."""
         there = {(file.device, file.inode): file for file in seen}
         return any(
             (file := there.get(inode)) is None or file.path != place.path or file.size < place.offset
             for inode, place in known.items()
+            if inode in there or not self._directories.hides(place.path)
         )
 
     def packed_reason(self, path: str, status: os.stat_result, place: Place) -> str | None:
@@ -142,9 +138,12 @@ class Siblings:
         related: bool,
         everywhere: bool = True,
     ) -> None:
+        if not self._directories.may_ask(entry, _directory(entry.path)):
+            return
         try:
             status = entry.stat()
-        except OSError:
+        except OSError as error:
+            self._directories.failed(entry.path, error)
             return
         key = (status.st_dev, status.st_ino)
         place = known.get(key)
@@ -181,11 +180,3 @@ def _bases_of(names: Iterable[str]) -> set[str]:
     bases = set(names)
     bases |= {unpacked(name) for name in bases if name.endswith(COMPRESSED)}
     return bases | {base_of(name) for name in bases}
-
-
-def _listing(directory: str) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(directory) as listing:
-            return list(listing)
-    except OSError:
-        return []

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -47,6 +48,7 @@ SILENT_FILE_SYSTEMS: Final = frozenset(
 DOUBTFUL_FILE_SYSTEMS: Final = frozenset(("", "overlay", "aufs", "unionfs"))
 """Some changes give no events (below an overlay, through another mount): trusted where one was heard."""
 
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")  # as mountinfo writes blanks
 _UNTIL_SOMETHING_IS_RAISED: Final = frozenset((errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 _Identity = tuple[int, int]
 
@@ -270,6 +272,21 @@ def file_system_of(path: str) -> str:
         return type_of_device(os.stat(path).st_dev)
     except OSError:
         return ""
+
+
+def far_mount_of(path: str) -> str:
+    """Return where the file system is mounted that *path* lies on, by its name alone, if it is far; else nothing."""
+    try:
+        text = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+    found, kind = "", ""
+    for line in text.splitlines():
+        fields = line.split()
+        place = _OCTAL.sub(lambda code: chr(int(code[1], 8)), fields[4])
+        if len(place) >= len(found) and (path == place or path.startswith(place.rstrip("/") + "/")):
+            found, kind = place, fields[fields.index("-") + 1]
+    return found if is_far(kind) else ""
 
 
 def type_of_device(device: int) -> str:

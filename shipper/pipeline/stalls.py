@@ -187,7 +187,7 @@ class Stalls:
         where = self._parts.census.looks.at
         self._say_if(
             hung > 0, "scan_hangs",
-            f"{where}: does not answer for {hung:.0f} s: no file is found until it does, those known are read",
+            f"{where}: does not answer for {hung:.0f} s: no file is found there until it does, those known are read",
         )  # fmt: skip
         watcher = self._parts.watcher
         if watcher is not None and not watcher.runs and not self._parts.following.stopping:

@@ -140,7 +140,7 @@ FILE_ROWS: Final = [
     _row("Files", "path over 4096 bytes", f"{FILES}::test_a_path_of_more_than_4096_bytes_is_left_out_and_nothing_else"),
     _row("Files", "mount disappears and returns", f"{FILES}::test_a_mount_that_goes_and_comes_back_is_read_on"),
     _row("Files", "bind mount, one inode twice", f"{FILES}::test_the_same_directory_mounted_twice_is_read_once"),
-    _row("Files", "NFS server pauses (reads that do not come back)", f"{STALLS}::test_a_file_system_that_is_dead_keeps_nobody_from_being_read_nor_the_agent_from_ending", f"{STALLS}::test_while_a_directory_does_not_answer_known_files_are_read_and_new_ones_once_it_does"),
+    _row("Files", "NFS server pauses (reads that do not come back)", f"{STALLS}::test_a_file_system_that_is_dead_keeps_nobody_from_being_read_nor_the_agent_from_ending", f"{STALLS}::test_while_a_directory_does_not_answer_files_elsewhere_are_found_and_its_own_are_not_taken_for_gone"),
     _row("Files", "1,000 files with open lines, 200 with 64 descriptors", f"{FAULTS}/test_resources.py::test_a_thousand_files_that_end_in_the_middle_of_a_line_stay_within_the_budget", f"{FAULTS}/test_resources.py::test_with_64_descriptors_200_files_are_read_whatever_the_endpoint_does"),
     _row("Files", "file system without inotify", f"{ADAPTERS}/test_watch.py::test_directories_of_silent_file_systems_are_polled"),
     _row("Files", "10,000 and 100,000 matched files", reason="by hand: tests/benchmarks/many_files.py, figures in scale.md"),

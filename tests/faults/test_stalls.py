@@ -76,10 +76,13 @@ def test_a_request_that_outlives_its_timeout_is_given_up_and_sent_again(tmp_path
     play(Scene(tmp_path, timeout="500ms"), story)
 
 
-def test_while_a_directory_does_not_answer_known_files_are_read_and_new_ones_once_it_does(tmp_path: Path) -> None:
+def test_while_a_directory_does_not_answer_files_elsewhere_are_found_and_its_own_are_not_taken_for_gone(
+    tmp_path: Path,
+) -> None:
     async def story(scene: Scene) -> None:
         (scene.logs / "hangs").mkdir()
         scene.append("app.log", "line 0")
+        scene.append("hangs/old.log", "old 0")
         await scene.start()
         await scene.arrived()
         scene.put("hang_scans")
@@ -87,13 +90,20 @@ def test_while_a_directory_does_not_answer_known_files_are_read_and_new_ones_onc
         await scene.turns("red", "scan_hangs")
 
         scene.append("app.log", "line 1")
+        scene.append("hangs/old.log", "old 1")
+        scene.append("born.log", "born 0")
+        (scene.logs / "app.log").rename(scene.logs / "app.log.1")
+        scene.append("app.log", "line 2")
         await scene.arrived()
+        await scene.turns("red", "scan_hangs")
         scene.append("hangs/new.log", "new 0")
         (scene.faults / "hang_scans").unlink()
         await scene.arrived()
         await scene.turns("green")
 
-        assert scene.receiver.contents() == ["line 0", "line 1", "new 0"]
+        assert sorted(scene.receiver.contents()) == sorted(scene.written)
+        assert scene.receiver.contents("line") == ["line 0", "line 1", "line 2"]
+        assert "event=file_drain" not in scene.said()
         assert await scene.stop() == 0
 
     play(Scene(tmp_path), story)
