@@ -7,7 +7,7 @@ before the first byte is read, descriptors opened, generations begun.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -65,6 +65,7 @@ class Census:
         self._journal = journal
         self._now_ms = now_ms
         self._waited: dict[str, int] = {}
+        self._taken_up = set[FileKey]()  # since the last scan: for how long they are gone nobody knows
         self.last = Scan()
         self.scans = 0
 
@@ -72,8 +73,27 @@ class Census:
 
     def take_up(self, lives: Sequence[Life]) -> None:
         """Follow again what was followed before the last stop."""
+        self._settle(self._taken(self._owners.inherit(lives)))
+
+    async def take_up_all(self, pages: AsyncIterator[Sequence[Life]]) -> None:
+        """Do as `take_up` with all rows, a page at a time, and with what is in the spill without one.
+
+        Rows of sources that are gone wait for the last page: any of them may tell who reads a lineage now.
+        """
         taken: list[Followed] = []
-        for life in self._owners.inherit(lives):
+        left: list[Life] = []
+        spilled, known = set(self._spilling.spill.keys), set[FileKey]()
+        async for lives in pages:
+            known |= spilled.intersection(life.key for life in lives)
+            left += [life for life in lives if not self._births.knows(life.source)]
+            taken += self._taken(life for life in lives if self._births.knows(life.source))
+        left += self._spilling.strays(known)
+        taken += self._taken(self._owners.inherit(left))
+        self._settle(taken)
+
+    def _taken(self, lives: Iterable[Life]) -> list[Followed]:
+        taken: list[Followed] = []
+        for life in lives:
             self._partings.recall(life.key)
             if not self._births.knows(life.source):
                 hint = "its offsets are kept: name the source again, or 'shipper state forget'"
@@ -86,11 +106,14 @@ class Census:
             self._spilling.take_up(followed)
             followed.at_end = followed.state is LifeState.ORPHAN
             taken.append(followed)
-            self._waited[missing_name(followed.key)] = 1  # for how long it is gone nobody knows
+            self._taken_up.add(followed.key)
             self._tailer.followed[followed.key] = followed
             self._tailer.suspects.add(followed.key)  # until the first scan has looked at its bytes
             if followed.live:
                 self._tailer.by_path[followed.path] = followed
+        return taken
+
+    def _settle(self, taken: Sequence[Followed]) -> None:
         self._succession.arrange(taken)
         self.looks.settle_anew()
 
@@ -127,7 +150,8 @@ class Census:
         if look is None:
             return None
         scan = look.scan
-        decisions = decide(known, scan.seen, look.answers, self._waited)
+        waited = self._waited | {missing_name(one.key): 1 for one in known if one.key in self._taken_up}
+        decisions = decide(known, scan.seen, look.answers, waited)
         await self._carry_out(decisions, now_ms, look.hidden)
         await self._spilling.look(scan.seen)
         self._partings.close_finished(scan.seen, now_ms, hopeful=look.hopeful)
@@ -173,6 +197,7 @@ class Census:
             if begun is not None:
                 fresh.append(begun)
         self._waited = waited
+        self._taken_up.clear()
         if fresh:
             await asyncio.to_thread(take_fingerprints, fresh)
             for followed in fresh:
