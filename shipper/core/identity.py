@@ -7,12 +7,14 @@ within seconds, and files of one program begin alike.
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Final, NamedTuple
 
 HEAD_BYTES: Final = 1024
 GUARD_BYTES: Final = 256
 TRAIL_POINTS: Final = 32
 _DIGEST_BYTES: Final = 12
+_POINT: Final = struct.Struct(f"<QH{_DIGEST_BYTES}s")
 
 
 class Head(NamedTuple):
@@ -57,21 +59,32 @@ class Trail:
     Kept in memory only.
     """
 
-    __slots__ = ("_points",)
+    __slots__ = ("_points",)  # packed: there may be many files, and as objects they would take ten times as much
 
     def __init__(self) -> None:
         """Start with no points."""
-        self._points: tuple[Point, ...] = ()
+        self._points = b""
 
     def pass_by(self, offset: int, before: bytes) -> None:
         """Note that reading stands at *offset*, and what stands *before* it."""
-        if not self._points or self._points[-1].offset != offset:
-            self._points = (*self._points[1 - TRAIL_POINTS :], Point(offset, guard_of(before)))
+        if (last := self.last) is None or last.offset != offset:
+            kept = self._points[_POINT.size * (1 - TRAIL_POINTS) :]
+            self._points = kept + _POINT.pack(offset, *guard_of(before))
+
+    @property
+    def last(self) -> Point | None:
+        """The newest point."""
+        return _unpacked(self._points[-_POINT.size :]) if self._points else None
 
     @property
     def points(self) -> tuple[Point, ...]:
         """The points, oldest first."""
-        return self._points
+        return tuple(_unpacked(self._points[at : at + _POINT.size]) for at in range(0, len(self._points), _POINT.size))
+
+
+def _unpacked(packed: bytes) -> Point:
+    offset, length, digest = _POINT.unpack(packed)
+    return Point(offset, Guard(length, digest))
 
 
 def head_of(first: bytes) -> Head:

@@ -8,7 +8,7 @@ in milliseconds since 1970-01-01T00:00:00Z (``_ms``).
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,10 @@ class FileKey(NamedTuple):
 
     file_id: int
     generation: int
+
+
+NO_FILES: Final = frozenset[FileKey]()
+"""One for the many files that wait for no other."""
 
 
 class Span(NamedTuple):

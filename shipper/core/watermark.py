@@ -8,7 +8,7 @@ hands on what the ledger is to say of the chunks below it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from shipper.core.ledger import Entry
@@ -51,17 +51,17 @@ class Watermark:
 
     Attributes:
         safe: Where reading would begin again.
-        accounts, counts: Of the chunks below the safe offset, in file order, until somebody takes them.
     """
 
-    __slots__ = ("_open", "accounts", "counts", "safe")
+    __slots__ = ("_accounts", "_counts", "_open", "safe")
 
     def __init__(self, start: int, carry: Carry) -> None:
         """Everything below *start* is settled already."""
         self.safe = Safe(start, carry, b"")
-        self.accounts: list[Entry] = []
-        self.counts: Counter[str] = Counter()
-        self._open: deque[Ticket] | tuple[()] = ()  # a queue only while something is on its way: most files are idle
+        # These only while something is on its way: most files are idle.
+        self._accounts: list[Entry] | None = None
+        self._counts: Counter[str] | None = None
+        self._open: deque[Ticket] | tuple[()] = ()
 
     @property
     def pending(self) -> int:
@@ -97,8 +97,19 @@ class Watermark:
             settled = self._open.popleft()
             self._open = self._open or ()
             self.safe = settled.end
-            self.accounts += settled.accounts
-            for name, count in settled.counts.items():
-                self.counts[name] += count
+            self._note(settled)
             moved = True
         return moved
+
+    def _note(self, settled: Ticket) -> None:
+        if settled.accounts:
+            self._accounts = [*(self._accounts or ()), *settled.accounts]
+        if settled.counts:
+            self._counts = self._counts or Counter()
+            self._counts.update(settled.counts)
+
+    def take(self) -> tuple[Sequence[Entry], Mapping[str, int]]:
+        """Return what the ledger is to say of the chunks below the safe offset, in order, and their counts; once."""
+        accounts, counts = self._accounts, self._counts
+        self._accounts = self._counts = None
+        return accounts or (), counts or {}

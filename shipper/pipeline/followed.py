@@ -20,9 +20,9 @@ from shipper.core.converter import Converter
 from shipper.core.detect import Choice
 from shipper.core.doubt import SURE_AFTER_LINES, Doubt, misfits_in
 from shipper.core.framing import Framer
-from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, Guard, Trail, guard_of
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, Guard, Point, Trail, guard_of
 from shipper.core.ledger import HOLE, Entry, digest_of, without_delivery
-from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, FileFacts, FileKey
+from shipper.core.model import NO_FILES, Chunk, ChunkKind, Encoded, FileFacts, FileKey
 from shipper.core.watermark import Ticket
 from shipper.errors import SourceError
 from shipper.pipeline.contents import Content
@@ -31,8 +31,6 @@ from shipper.pipeline.reading import SourceReading
 
 RECENT_BYTES: Final = 8192
 LONGEST_LOOK_SECONDS: Final = 0.1  # at the first bytes: others are to be read meanwhile
-
-_decode_carry = msgspec.json.Decoder(Carry)
 
 _NO_ATTRIBUTES: Final[dict[str, str]] = {}  # one for the many files that have none; never written to
 
@@ -43,6 +41,7 @@ class Followed(FollowedRow):
     __slots__ = (
         "_digest",
         "_forced_end",
+        "_trail",
         "ahead",
         "at_end",
         "bypassed_until",
@@ -68,40 +67,33 @@ class Followed(FollowedRow):
         "settled_ms",
         "tail",
         "timeouts",
-        "trail",
         "waits_for",
     )
 
     def __init__(self, life: Life, reading: SourceReading, path_attributes: dict[str, str], *, lineage: int) -> None:
         """Take up *life* at its saved offset; *lineage* names the stream whose order must hold."""
-        carry = _decode_carry.decode(life.carry) if life.carry else Carry()
-        super().__init__(life, carry, lineage)
+        super().__init__(life, lineage)
         self.reading = reading
         self.path_attributes = path_attributes or _NO_ATTRIBUTES
         self.file: Content | None = None
         self.ahead: asyncio.Future[Turn] | None = None
-        self.waits_for: set[FileKey] | frozenset[FileKey] = frozenset()
+        self.waits_for: set[FileKey] | frozenset[FileKey] = NO_FILES
         self.last_error: str | None = None
         self.error_since_ms = 0
         self.settled_ms = 0  # when the file was last seen wholly delivered; 0 for never
-        self.at_end = False
-        self.quiet_since = 0.0
+        self.at_end = self.reframe = self.detached = False
+        self.quiet_since = self.bypassed_until = self.not_before = 0.0
         self.chosen: Choice | None = None
-        self.doubt = Doubt(SURE_AFTER_LINES)
+        self.doubt: Doubt | None = None
         self.recent = b""
-        self.reframe = False
-        self.timeouts = 0
-        self.bypassed_until = 0.0
         self.rate_limit = reading.rate_limit
-        self.not_before = 0.0
-        self.detached = False
-        self.carry = carry
+        self.carry = self.watermark.safe.carry
         self.converter: Converter | None = None
         self.framer: Framer | None = None
         self.read_offset = self.chunk_end = life.offset
         self.tail = self.chunk_tail = b""
-        self.trail = Trail()
-        self._digest = 0
+        self._trail: Trail | None = None
+        self.timeouts = self._digest = 0
         self._forced_end = -1
 
     # -- reading ---------------------------------------------------------------------------------
@@ -109,10 +101,16 @@ class Followed(FollowedRow):
     @property
     def guard(self) -> Guard:
         """Digest of the last bytes before `read_offset`."""
-        points = self.trail.points
-        if points and points[-1].offset == self.read_offset:
-            return points[-1].guard  # reckoned already: a scan asks it of every file
         return guard_of(self.tail) if self.tail else self._guard
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """Where reading stood before, oldest first."""
+        return self._trail.points if self._trail is not None else ()
+
+    def _pass_by(self) -> None:
+        self._trail = self._trail or Trail()
+        self._trail.pass_by(self.read_offset, self.tail)
 
     @property
     def open_bytes(self) -> int:
@@ -122,7 +120,8 @@ class Followed(FollowedRow):
     def rest(self) -> None:
         """Give up what only reading on needs, where nothing is open: the carry makes it anew, as at a start."""
         if self.finished:
-            self.framer = None
+            self.framer = self.doubt = None
+            self.recent = b""
 
     def settle_layout(self, head: bytes) -> None:
         """Choose how the file is read, from *head*: its first bytes, or those at the offset where it is taken up."""
@@ -146,6 +145,7 @@ class Followed(FollowedRow):
         """Return whether *chunk*, which was read as *encoded*, and what follows are to be read by another layout."""
         if not self.reading.chooses or self.bypassed_until or chunk.kind is not ChunkKind.RECORDS:
             return False
+        self.doubt = self.doubt or Doubt(SURE_AFTER_LINES)
         lines = chunk.data.count(b"\n")
         misfits = misfits_in(encoded.records, encoded.unparsed, lines)
         sample = chunk.data
@@ -196,7 +196,7 @@ class Followed(FollowedRow):
         chunks = self.framer.feed(data)
         self.read_offset += len(data)
         self.tail = (self.tail + data)[-GUARD_BYTES:] if len(data) < GUARD_BYTES else data[-GUARD_BYTES:]
-        self.trail.pass_by(self.read_offset, self.tail)
+        self._pass_by()
         if self.framer.encoding != self.carry.encoding:
             self.carry = msgspec.structs.replace(self.carry, encoding=self.framer.encoding)
         return chunks
@@ -215,7 +215,7 @@ class Followed(FollowedRow):
         """Begin behind *lead*, the first bytes, which go into another file's record; the ticket is acked with that."""
         self.read_offset = self.chunk_end = len(lead)
         self.tail = self.chunk_tail = lead[-GUARD_BYTES:]
-        self.trail.pass_by(self.read_offset, self.tail)
+        self._pass_by()
         ticket = self.watermark.track(len(lead), self.carry, self.tail)
         ticket.accounts = (without_delivery(0, len(lead), why, now_ms),)
         return ticket
@@ -230,7 +230,7 @@ class Followed(FollowedRow):
         self.watermark.ack(ticket)
         self.read_offset = self.chunk_end = offset
         self.tail = self.chunk_tail = b""
-        self.trail = Trail()
+        self._trail = None
         self._guard = NO_GUARD
         if self.framer is not None:
             self._read_by(self.carry.layout if self.reading.chooses else self.reading.rule.layout)

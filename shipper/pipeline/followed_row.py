@@ -7,7 +7,9 @@ durable.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 
@@ -18,6 +20,7 @@ from shipper.core.model import Carry
 from shipper.core.watermark import Watermark
 
 _encode_carry = msgspec.json.Encoder().encode
+_decode_carry = msgspec.json.Decoder(Carry)
 
 
 class FollowedRow:
@@ -44,11 +47,11 @@ class FollowedRow:
         "watermark",
     )
 
-    def __init__(self, life: Life, carry: Carry, lineage: int) -> None:
-        """Take up *life*, whose *carry* is unpacked; *lineage* names the stream whose order must hold."""
+    def __init__(self, life: Life, lineage: int) -> None:
+        """Take up *life*; *lineage* names the stream whose order must hold."""
         self.key = life.key
         self.lineage = lineage
-        self.source = life.source
+        self.source = sys.intern(life.source)
         self.path = life.path
         self.device, self.inode = life.device, life.inode
         self.size, self.mtime_ns = life.size, life.mtime_ns
@@ -56,10 +59,10 @@ class FollowedRow:
         self.head = Head(life.head_length, life.head_digest) if life.head_length else NO_HEAD
         self.born_ms = life.born_ms
         self.counters: Counter[str] = Counter(life.counters)
-        self.watermark = Watermark(life.offset, carry)
+        self.watermark = Watermark(life.offset, _carry_of(life.carry))
         self.saved_offset = life.offset
         self._guard = Guard(life.guard_length, life.guard_digest) if life.guard_length else NO_GUARD
-        self._accounts: list[Entry] = []
+        self._accounts: Sequence[Entry] = ()  # a list only while there is something to save
         self._accounts_offered = 0
 
     # -- what the file is ------------------------------------------------------------------------
@@ -121,7 +124,7 @@ class FollowedRow:
 
     def spans(self) -> list[Entry]:
         """Return the part of the ledger that is not saved yet, up to the offset of the last `row`."""
-        self._accounts = compact(self._accounts)
+        self._accounts = compact(self._accounts) if self._accounts else ()
         self._accounts_offered = len(self._accounts)
         return list(self._accounts)
 
@@ -129,16 +132,24 @@ class FollowedRow:
         """Account for bytes that are not delivered, for the reason *why*: one word, as in core/ledger.py."""
         if end > start:
             self._take_accounts()
-            self._accounts.append(without_delivery(start, end, why, now_ms))
+            self._accounts = [*self._accounts, without_delivery(start, end, why, now_ms)]
 
     def saved(self, life: Life) -> None:
         """*life* is durable, and the spans that were offered with it."""
         self.saved_offset = max(self.saved_offset, life.offset)
-        del self._accounts[: self._accounts_offered]
+        self._accounts = self._accounts[self._accounts_offered :] or ()
         self._accounts_offered = 0
 
     def _take_accounts(self) -> None:
-        mark = self.watermark
-        self._accounts += mark.accounts
-        self.counters.update(mark.counts)
-        mark.accounts, mark.counts = [], Counter()
+        accounts, counts = self.watermark.take()
+        if accounts:
+            self._accounts = [*self._accounts, *accounts]
+        self.counters.update(counts)
+
+
+def _carry_of(saved: bytes) -> Carry:
+    """Return the carry of a row; the few names in it are one string each, however many files have them."""
+    if not saved:
+        return Carry()
+    carry = _decode_carry.decode(saved)
+    return msgspec.structs.replace(carry, encoding=sys.intern(carry.encoding), layout=sys.intern(carry.layout))

@@ -25,7 +25,7 @@ def known_now(followed: Followed, *, suspect: bool) -> Known:
         orphan=followed.state is LifeState.ORPHAN,
         live=followed.live,
         suspect=suspect,
-        trail=followed.trail.points,
+        trail=followed.points,
         packed=followed.state is LifeState.UNPACKING,
         kept=followed.state is LifeState.SPILLED,
         lineage=followed.lineage,

@@ -104,7 +104,7 @@ def _convert(followed: Followed, chunk: Chunk, facts: FileFacts, now_ms: int, gu
     if followed.timeouts >= PATTERN_TIMEOUTS_ALLOWED:
         followed.timeouts, followed.bypassed_until = 0, now + BYPASS_SECONDS
     followed.watermark.ack(followed.track(chunk, encoded))
-    followed.watermark.accounts.clear()
+    followed.watermark.take()
     choice, followed.chosen = followed.chosen, None
     evidence = choice.evidence if choice is not None else ""
     return Rehearsed(

@@ -14,6 +14,7 @@ from typing import Final
 
 from shipper.adapters.offsets import LifeState
 from shipper.core.evidence import Known, Seen
+from shipper.core.model import NO_FILES
 from shipper.core.rotation_names import stems_of, unpacked
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.tailer import Tailer
@@ -47,7 +48,7 @@ class Succession:
             members.sort(key=lambda one: one.key)
             for at, followed in enumerate(members):
                 before = followed.waits_for
-                followed.waits_for = {older.key for older in members[:at] if not tailer.is_read(older.key)}
+                followed.waits_for = {older.key for older in members[:at] if not tailer.is_read(older.key)} or NO_FILES
                 if before and followed.state is not LifeState.ORPHAN:
                     tailer.look_at(followed)
 

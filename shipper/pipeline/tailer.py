@@ -16,7 +16,7 @@ from shipper.adapters.files import Turn
 from shipper.adapters.offsets import LifeState
 from shipper.core.evidence import Seen
 from shipper.core.identity import head_of
-from shipper.core.model import FileKey
+from shipper.core.model import NO_FILES, FileKey
 from shipper.core.stalls import Excuse
 from shipper.errors import SourceError
 from shipper.pipeline.clock import Clock
@@ -167,7 +167,8 @@ class Tailer:
         if followed.not_before > self._clock.monotonic():
             self._turns.delay(followed)
             return
-        followed.waits_for &= {key for key in followed.waits_for if not self.is_read(key)}
+        if followed.waits_for:
+            followed.waits_for = {key for key in followed.waits_for if not self.is_read(key)} or NO_FILES
         if followed.waits_for and not await self._offer_to_elder(followed):
             self._turns.wait_for(followed, followed.waits_for)
             return

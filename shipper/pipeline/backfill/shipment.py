@@ -279,7 +279,7 @@ class Shipment:
         mark.counts.update(settled_figures(portion, settlement))
         watermark = self._followed.watermark
         watermark.ack(mark.ticket)
-        watermark.accounts.clear()
+        watermark.take()
         if self._account.close():
             self._idle.set()
         self._yard.changed(self)
