@@ -46,7 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         gzip: auto is off for loopback and on for the public API.
         profile: Limits of the receiving side.
         target_request_bytes: A batch is sent when it is this large.
-        flush_interval_seconds: A batch is sent when it is this old.
+        flush_interval_seconds: A batch is sent when it is this old; after a pause as long, at once.
         max_request_bytes: Hard cap of a request, of the uncompressed JSON.
         max_request_events: Hard cap of a request's events.
         max_content_bytes: Longer records are split; default 64KiB, under classic and managed 8KiB.

@@ -24,6 +24,7 @@ SCAN_SHARE: Final = 10
 NEWS_SHARE: Final = 4
 GATHER_SHARE: Final = 0.1
 LONGEST_GATHER_SECONDS: Final = 0.1
+RESTED_SHARE: Final = 0.05  # of that, after a pause: what comes then is not to wait
 MOST_STRANGERS: Final = 10_000
 LONGEST_REST_SECONDS: Final = 60.0
 MOST_LOOKS: Final = 50  # of `read_to_end`: a file that is truncated again and again must not keep it for ever
@@ -136,7 +137,7 @@ class Following:
                 continue
             idle = not tailer.has_unread
             if await self._rest() and idle:
-                await asyncio.sleep(self._gather_seconds)
+                await asyncio.sleep(self._gather_seconds * (RESTED_SHARE if tailer.is_rested else 1))
         while True:  # until cancelled: what was read is still being delivered
             self._beat()
             await asyncio.sleep(min(self._beat_seconds, LONGEST_REST_SECONDS))

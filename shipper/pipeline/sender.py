@@ -106,6 +106,11 @@ class Sender:
         """How the endpoint is doing."""
         return self.attempts.health
 
+    @property
+    def is_rested(self) -> bool:
+        """Whether what is offered now leaves at once, as nothing has for a while."""
+        return self._may_start and self._waiting.is_rested
+
     def limit(self, limits: BatchLimits, retry_initial_seconds: float, retry_max_seconds: float) -> None:
         """Form requests within other *limits* from now on, and wait otherwise between attempts."""
         self.limits = limits

@@ -150,6 +150,11 @@ class Tailer:
         """Whether a turn would get something done."""
         return bool(self._turns) and self.has_room
 
+    @property
+    def is_rested(self) -> bool:
+        """Whether what is read now leaves at once."""
+        return self._sender.is_rested
+
     async def turn(self) -> None:
         """Read one piece of the file whose turn it is."""
         followed = self._turns.take()

@@ -1,7 +1,9 @@
 """Portions that are not on their way yet: which go next, and when.
 
-Those of a lineage whose last batch failed stand aside until that one is
-settled; the others pass them.
+What comes after a pause goes at once; then what comes gathers, until a request
+is full or `flush_interval` has passed since the last one. Those of a lineage
+whose last batch failed stand aside until that one is settled; the others pass
+them.
 """
 
 from __future__ import annotations
@@ -9,9 +11,15 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from heapq import merge
+from math import inf
 from operator import itemgetter
+from typing import Final
 
 from shipper.core.batch import BatchLimits, Portion, size_of
+
+# After a pause: the files of one burst come one after the other, and are one request.
+GATHER_SHARE: Final = 0.1
+LONGEST_GATHER_SECONDS: Final = 0.005
 
 _Offered = tuple[float, Portion]
 
@@ -27,6 +35,7 @@ class Waiting:
         self._aside: dict[int, deque[_Offered]] = {}
         self._blocked: Counter[int] = Counter()
         self._bytes = self._events = 0
+        self._taken_at = -inf
 
     def __len__(self) -> int:
         return len(self._free) + sum(map(len, self._aside.values()))
@@ -80,16 +89,29 @@ class Waiting:
         """Whether exactly one portion may go."""
         return len(self._free) == 1
 
+    @property
+    def is_rested(self) -> bool:
+        """Whether what is added now need not wait: for as long as a request may gather, none has left."""
+        return self._monotonic() >= self._taken_at + self._limits.flush_seconds
+
     def due_in(self) -> float | None:
-        """Return the seconds until the oldest portion that may go is due; None where there is none."""
+        """Return the seconds until the oldest portion that may go is due; None where there is none.
+
+        It is due `flush_seconds` after the last request left, so that a slow stream makes no more requests than
+        that, and when it is that old itself at the latest.
+        """
         if not self._free:
             return None
         if self.is_full:
             return 0.0
-        return max(self._free[0][0] + self._limits.flush_seconds - self._monotonic(), 0.0)
+        offered_at, flush_seconds = self._free[0][0], self._limits.flush_seconds
+        gathered_at = offered_at + min(flush_seconds * GATHER_SHARE, LONGEST_GATHER_SECONDS)
+        due_at = min(offered_at + flush_seconds, max(gathered_at, self._taken_at + flush_seconds))
+        return max(due_at - self._monotonic(), 0.0)
 
     def take(self, most_bytes: int) -> list[Portion]:
         """Return the next portions for one request: up to the target size, and *most_bytes* where there are several."""
+        self._taken_at = self._monotonic()
         taken: list[Portion] = []
         json_bytes = events = 0
         limits = self._limits

@@ -42,20 +42,71 @@ def in_turn(*answers: Answer) -> Script:
 # -- batches ---------------------------------------------------------------------------------------
 
 
-def test_a_batch_waits_until_it_is_old_enough() -> None:
+def test_what_comes_after_a_pause_goes_at_once_and_what_follows_gathers() -> None:
     async def story() -> Scene:
         scene = Scene(limits=SMALL)
         scene.offer("one")
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.3)
         scene.offer("two", lineage=2)
+        await asyncio.sleep(0.3)
+        scene.offer("three", lineage=3)
+        await asyncio.sleep(5)
+        scene.offer("four")
         await asyncio.sleep(2)
         await scene.close()
         return scene
 
     scene = play(story)
 
-    assert scene.posts == [["one", "two"]]
-    assert scene.times == [1.0]
+    assert scene.posts == [["one"], ["two", "three"], ["four"]]
+    assert scene.times == pytest.approx([0.005, 1.005, 5.605])
+
+
+def test_a_burst_after_a_pause_is_one_request() -> None:
+    async def story() -> Scene:
+        scene = Scene(limits=SMALL)
+        for number in range(4):
+            scene.offer(f"line {number}", lineage=number)
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(2)
+        await scene.close()
+        return scene
+
+    assert [len(post) for post in play(story).posts] == [4]
+
+
+@pytest.mark.parametrize("pause_seconds", [0.01, 0.05, 0.3, 0.7, 0.99, 1.01, 3.0])
+def test_a_slow_stream_makes_one_request_an_interval_at_most_and_no_line_waits_longer(pause_seconds: float) -> None:
+    async def story() -> tuple[Scene, float, list[float]]:
+        scene, offered = Scene(limits=BatchLimits()), []
+        while scene.loop.time() < 1020.0:
+            offered.append(scene.loop.time() - 1000.0)
+            scene.offer(f"{len(offered) - 1}")
+            await asyncio.sleep(pause_seconds)
+        lasted = scene.loop.time() - 1000.0
+        await asyncio.sleep(2)
+        await scene.close()
+        return scene, lasted, offered
+
+    scene, lasted, offered = play(story)
+    sent = [time for time, post in zip(scene.times, scene.posts, strict=True) for _ in post]
+
+    assert len(scene.posts) <= lasted + 2
+    assert len(sent) == len(offered)
+    assert max(left - came for left, came in zip(sent, offered, strict=True)) <= SMALL.flush_seconds + 1e-6
+
+
+def test_what_waited_for_the_endpoint_does_not_wait_again() -> None:
+    async def story() -> Scene:
+        scene = Scene(in_turn(answer(503), ACCEPTED), limits=SMALL, retry=(3.0, 60.0))
+        scene.offer("one")
+        await asyncio.sleep(1)
+        scene.offer("two")
+        await asyncio.sleep(10)
+        await scene.close()
+        return scene
+
+    assert play(story).times == pytest.approx([0.005, 3.005, 3.005])
 
 
 def test_a_batch_that_is_large_enough_goes_at_once() -> None:
@@ -368,7 +419,7 @@ def test_an_unexpected_error_stops_the_sender() -> None:
     [
         pytest.param(
             TooOld.RESTAMP,
-            {"old": "2026-11-23T20:59:04.000Z", "older": "2026-11-23T20:00:00.000Z", "new": "2026-11-23T19:00:00.000Z"},
+            {"old": "2026-11-23T20:59:03.005Z", "older": "2026-11-23T20:00:00.000Z", "new": "2026-11-23T19:00:00.000Z"},
             {}, [], id="restamp",
         ),
         pytest.param(TooOld.DROP, {"new": "2026-11-23T19:00:00.000Z"}, {"too_old": 1}, [], id="drop"),
