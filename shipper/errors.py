@@ -18,7 +18,7 @@ Adapters turn foreign errors into these; core returns verdicts and raises only
 on a broken precondition. Exit codes: the "Commands" table of the spec page.
 """
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class ShipperError(Exception):
@@ -27,19 +27,33 @@ class ShipperError(Exception):
     exit_code: ClassVar[int] = 1
 
 
+class ConfigPlace(NamedTuple):
+    """Where in a configuration something is wrong, and *text*, what: lines and columns from 1, column 0 not known."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    text: str
+
+
 class ConfigError(ShipperError):
     """agent.yaml is wrong; the message has one line for each problem found."""
 
     exit_code = 78
 
-    def __init__(self, problems: list[str], excerpts: list[str] | None = None) -> None:
+    def __init__(
+        self, problems: list[str], excerpts: list[str] | None = None, places: list[ConfigPlace] | None = None
+    ) -> None:
         """Keep every problem, so that the operator mends the file in one go.
 
         *excerpts* has a place for each problem: the line of the file with a caret under it, empty where there is none.
+        *places* has the same in parts, for programs; None where the problem is not one of a line.
         """
         super().__init__("\n".join(problems))
         self.problems = problems
         self.excerpts = excerpts or [""] * len(problems)
+        self.places: list[ConfigPlace | None] = [*places] if places else [None] * len(problems)
 
 
 class UsageError(ShipperError):

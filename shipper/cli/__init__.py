@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from shipper import __version__
 from shipper.cli.completion import matching
+from shipper.cli.json_errors import print_as_json
 from shipper.config.problems import fitted, wrapped
 from shipper.errors import ConfigError, ShipperError
 
@@ -88,9 +89,11 @@ def main() -> None:
         sys.exit(130)
     except click.ClickException as error:
         error.show()
+        print_as_json(error)
         sys.exit(error.exit_code)
     except ShipperError as error:
         _show(error)
+        print_as_json(error)
         sys.exit(error.exit_code)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -19,6 +19,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from shipper.cli.json_errors import print_as_json
 from shipper.config import find, load
 from shipper.config.units import duration_seconds
 from shipper.errors import ShipperError, UsageError
@@ -64,7 +65,7 @@ def run(config_path: Path | None, once: bool, give_up_after: str | None, as_json
                 runner.run(agent.run(progress))
                 status = 0
         except ShipperError as error:
-            _leave_if_hung(runner, workers, error.exit_code, str(error))
+            _leave_if_hung(runner, workers, error.exit_code, error)
             raise
         _leave_if_hung(runner, workers, status)
     return status
@@ -76,7 +77,9 @@ def _say_shut(paths: Sequence[str]) -> None:
         click.echo(f"{many} not read: {paths[0]}; 'shipper check' names the command that mends it", err=True)
 
 
-def _leave_if_hung(runner: asyncio.Runner, workers: ThreadPoolExecutor, status: int, message: str = "") -> None:
+def _leave_if_hung(
+    runner: asyncio.Runner, workers: ThreadPoolExecutor, status: int, error: ShipperError | None = None
+) -> None:
     """End the process here where a read hangs, as of a dead NFS server: all is saved, and Python would wait for it."""
     workers.shutdown(wait=False, cancel_futures=True)
     deadline = time.monotonic() + HUNG_SECONDS
@@ -87,8 +90,9 @@ def _leave_if_hung(runner: asyncio.Runner, workers: ThreadPoolExecutor, status: 
             time.sleep(0.01)
         else:
             return
-    if message:
-        click.echo(message, err=True)
+    if error is not None:
+        click.echo(str(error), err=True)
+        print_as_json(error)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

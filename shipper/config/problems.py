@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from shipper.errors import ConfigError
+from shipper.errors import ConfigError, ConfigPlace
 
 _LINE_ENDS: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _EXCERPT_CHARACTERS: Final = 100
@@ -99,6 +99,10 @@ class Problems:
         """Return for each of `lines` its place in the file with a caret; empty where it may show a secret."""
         return [self._excerpt(problem) for problem in self._in_order()]
 
+    def places(self) -> list[ConfigPlace]:
+        """Return each of `lines` in its parts."""
+        return [ConfigPlace(self.file, one.line, one.column, path_text(one.path), one.text) for one in self._in_order()]
+
     def _in_order(self) -> list[Problem]:
         by_message = {problem[:3]: problem for problem in reversed(self._found)}
         once = [problem for problem in self._found if by_message[problem[:3]] is problem]
@@ -149,4 +153,5 @@ def raise_any(*files: Problems) -> None:
     """
     lines = [line for problems in files for line in problems.lines()]
     if lines:
-        raise ConfigError(lines, [excerpt for problems in files for excerpt in problems.excerpts()])
+        excerpts = [excerpt for problems in files for excerpt in problems.excerpts()]
+        raise ConfigError(lines, excerpts, [place for problems in files for place in problems.places()])
