@@ -42,7 +42,7 @@ def _fit(reading: SourceReading, source: Source, one: Seen) -> FileFit | None:
     near_ms = one.mtime_ns // 1_000_000
     if reading.chooses:
         choice = reading.choose(head, "", near_ms)
-        name = "a layout of its own" if choice.layout.startswith("{") else choice.layout
+        name = choice.layout.partition("{")[0].strip("+") or "a layout of its own"
         return FileFit(source.name, one.path, name, choice.explained, choice.lines, chosen=True)
     if reading.rule.format in _NOT_JUDGED:
         return None

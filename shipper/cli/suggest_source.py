@@ -35,9 +35,12 @@ def reading_keys(choice: Choice) -> tuple[Keys, str]:
         return {"format": "json", "multiline": {"start": r"\{"}}, ""
     if not brace and "+" not in names:
         return {"format": names}, ""
+    general = msgspec.json.decode("{" + learned, type=General) if brace else General()
+    if names and "+" not in names and not general.patterns:
+        return _keyed(names, general), ""
     if names:
         return {"format": "auto"}, "the file has several layouts, and only auto keeps more than one"
-    return _learned(msgspec.json.decode("{" + learned, type=General), choice.rule), ""
+    return _learned(general, choice.rule), ""
 
 
 def named_like(path: Path, choice: Choice, auto: SourceReading, data: bytes, mtime_ms: int) -> Choice:
@@ -67,6 +70,15 @@ def single_byte_encoding(data: bytes) -> str:
     if not beyond or valid or b"\0" in data or _UNDEFINED.search(data):
         return ""
     return "cp1252"
+
+
+def _keyed(layout: str, general: General) -> Keys:
+    keys: Keys = {"format": "json", "multiline": {"start": r"\{"}} if layout == PRETTY_JSON else {"format": layout}
+    if general.stamp_key is not None:
+        keys["timestamp"] = {"field": general.stamp_key}
+    if general.level_key is not None:
+        keys["severity"] = {"field": general.level_key}
+    return keys
 
 
 def _learned(general: General, rule: Rule) -> Keys:

@@ -20,6 +20,7 @@ import msgspec
 
 from shipper.core.fitting import Fit, detail, fit_of, lines_of, reads_pairs, taken
 from shipper.core.general import General, learn
+from shipper.core.json_keys import keyed, missing_keys
 from shipper.core.rule import MultilineRule, RecordFormat, Rule, StampRule
 from shipper.core.stamp_formats import ALL
 from shipper.core.stamp_shapes import begins_with_stamp
@@ -72,7 +73,7 @@ def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterabl
     if not lines:
         return Choice(raw.layout, raw, 0.0, 0, "nothing to look at yet")
     known = _known(candidates, first, lines, near_ms) if not coloured else None
-    found = known or _best(candidates, raw, lines, near_ms)
+    found = known or _with_keys(_best(candidates, raw, lines, near_ms), lines, near_ms)
     if coloured:
         layout = f"{_ANSI}+{found.layout}"
         found = found._replace(layout=layout, rule=msgspec.structs.replace(found.rule, layout=layout, ansi=True))
@@ -98,9 +99,13 @@ def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
     if brace:
         raw = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
         try:
-            rules.append(_learned(raw, msgspec.json.decode("{" + learned, type=General)))
+            general = msgspec.json.decode("{" + learned, type=General)
         except msgspec.DecodeError:
             return None
+        if rules and not general.patterns:
+            rules[-1] = keyed(rules[-1], general)
+        else:
+            rules.append(_learned(raw, general))
     if not rules:
         return None
     rule = _joined(rules) if len(rules) > 1 else rules[0]
@@ -233,6 +238,16 @@ def _joined(rules: Sequence[Rule]) -> Rule:
         severity=msgspec.structs.replace(first.severity, words=words),
         multiline=multiline,
     )
+
+
+def _with_keys(found: Choice, lines: list[str], near_ms: int) -> Choice:
+    """Learn the keys of the time and the level where JSON objects have others than those that are known."""
+    general = missing_keys(found.rule, lines, near_ms) if found.rule.format is RecordFormat.JSON else None
+    if general is None:
+        return found
+    layout = f"{found.layout}{_named(general)}"
+    rule = msgspec.structs.replace(keyed(found.rule, general), layout=layout)
+    return found._replace(layout=layout, rule=rule, evidence=f"{found.evidence}; {general.evidence}")
 
 
 # -- learned layouts -----------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from shipper.core.columns import is_directive
 from shipper.core.event import EventRules
 from shipper.core.extract import UNPARSED
+from shipper.core.model import AttributeValue
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
 from shipper.core.stamp_shapes import begins_with_stamp
@@ -47,6 +48,13 @@ def taken(fit: Fit, lines: list[str]) -> tuple[float, float, float]:
     count = max(len(parsed), 1)
     stamps, levels = sum(p.stamp is not None for p in parsed), sum(p.level is not None for p in parsed)
     return stamps / count, levels / count, sum(len(p.attributes) for p in parsed) / count
+
+
+def attributes_of(fit: Fit, lines: list[str]) -> list[dict[str, AttributeValue]]:
+    """Return the keys of each JSON object in *lines*, flat, but for those that are known as its time and its level."""
+    reader, splitter = _compiled(_Key(fit.rule))
+    parsed = map(reader.extract, splitter.split("\n".join(lines)))
+    return [one.attributes for one in parsed if one.fits]
 
 
 def detail(fit: Fit, lines: list[str]) -> float:
@@ -94,7 +102,10 @@ def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
     if parsed is UNPARSED or not parsed.fits:
         return False
     if parsed.stamp is None:
-        return rule.format is RecordFormat.JSON or (rule.format is RecordFormat.LOGFMT and _is_logfmt(line))
+        # A format that names the key of its time is not the one of a record without it.
+        return (rule.format is RecordFormat.JSON and rule.stamp.field is None) or (
+            rule.format is RecordFormat.LOGFMT and _is_logfmt(line)
+        )
     if isinstance(parsed.stamp, str):
         if reader.stamp_reader.read(parsed.stamp, near_ms=near_ms, after_ms=None) is None:
             return False

@@ -54,13 +54,16 @@ class General(msgspec.Struct, frozen=True, omit_defaults=True):
         formats: Of the stamps.
         continues: Lines without a stamp were seen: they go on with the record above.
         indented: There are no stamps, and indented lines go on with the one above.
+        stamp_key, level_key: Of JSON objects, where no key has a name that the API's lists know; no patterns then.
         evidence: In words.
     """
 
-    patterns: tuple[str, ...]
+    patterns: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     continues: bool = False
     indented: bool = False
+    stamp_key: str | None = None
+    level_key: str | None = None
     evidence: str = ""
 
 
@@ -137,7 +140,7 @@ def _worth(stamps: list[_Placed], formats: tuple[str, ...], near_ms: int) -> flo
     column = sum(stamp.found.begin for stamp in stamps) / len(stamps)
     if stamps[0].found.shape.formats == (CLOCK_ONLY,):
         return 0.3 * len(stamps)  # a date says more than a time of day
-    return len(stamps) * (0.5 + 0.5 * _in_order(instants)) * (1.0 - 0.5 * min(column, 200.0) / 200.0)
+    return len(stamps) * (0.5 + 0.5 * in_order(instants)) * (1.0 - 0.5 * min(column, 200.0) / 200.0)
 
 
 def _readings(stamps: list[_Placed], near_ms: int) -> tuple[str, ...] | None:
@@ -149,7 +152,7 @@ def _readings(stamps: list[_Placed], near_ms: int) -> tuple[str, ...] | None:
         if len(instants) < _MOSTLY * len(stamps) or (shape.bare and not _can_be_meant(stamps, instants, near_ms)):
             continue
         later = sum(1 for instant in instants if instant > near_ms + 2 * DAY_MS)
-        score = len(instants) + _in_order(instants) - 2.0 * later - 0.001 * (max(instants) - min(instants)) / DAY_MS
+        score = len(instants) + in_order(instants) - 2.0 * later - 0.001 * (max(instants) - min(instants)) / DAY_MS
         if best is None or score > best[0]:
             best = score, text
     return None if best is None else (best[1],)
@@ -161,7 +164,7 @@ def _instants(stamps: list[_Placed], formats: tuple[str, ...], near_ms: int) -> 
     return [stamp.ms for stamp in read if stamp is not None]
 
 
-def _in_order(instants: Sequence[int]) -> float:
+def in_order(instants: Sequence[int]) -> float:
     """Return the share of neighbours that do not go back in time."""
     if len(instants) < 2:
         return 0.5
@@ -173,10 +176,10 @@ def _can_be_meant(stamps: list[_Placed], instants: list[int], near_ms: int) -> b
     if min(instants) < _EARLIEST_MS or max(instants) > near_ms + 2 * DAY_MS:
         return False
     if stamps[0].found.shape.formats == (CLOCK_ONLY,):
-        return _in_order(instants) >= 0.8 and all(_LEADS_TO_CLOCK.fullmatch(stamp.before) for stamp in stamps)
+        return in_order(instants) >= 0.8 and all(_LEADS_TO_CLOCK.fullmatch(stamp.before) for stamp in stamps)
     marks = "[(<=:\"'|,;" + (" \t" if "." in stamps[0].found.text else "")  # nothing else has ten digits and a fraction
     apart = all(not stamp.before.strip(" \t[(<\"'{") or stamp.before[-1:] in marks for stamp in stamps)
-    return apart and _in_order(instants) >= 0.8 and (len(instants) >= 3 or all(not stamp.before for stamp in stamps))
+    return apart and in_order(instants) >= 0.8 and (len(instants) >= 3 or all(not stamp.before for stamp in stamps))
 
 
 # -- what stands before the stamp ----------------------------------------------------------------------
