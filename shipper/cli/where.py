@@ -30,8 +30,9 @@ from shipper.core.whereabouts import Fate
 from shipper.errors import UsageError
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.state_rewind import printable
-from shipper.pipeline.where import Found, Live, Match, Search
+from shipper.pipeline.where import Search
 from shipper.pipeline.where_files import Homes
+from shipper.pipeline.where_found import Found, Live, Match
 
 _ANSWER_SECONDS: Final = 10.0
 _DENIED: Final = os.strerror(errno.EACCES)
@@ -39,7 +40,7 @@ _FILE_AND_LINE: Final = re.compile(r"(?s:(.+)):(\d+)")
 _COLOURS: Final = {
     Fate.DELIVERED: "bold green", Fate.FILTERED: "bold cyan", Fate.DEAD_LETTER: "bold red", Fate.LOST: "bold red",
     Fate.WAITING: "bold yellow", Fate.UNREAD: "bold yellow", Fate.PASSED_OVER: "bold magenta",
-    Fate.UNCERTAIN: "bold magenta", Fate.NOT_FOLLOWED: "bold red",
+    Fate.UNCERTAIN: "bold magenta", Fate.NOT_FOLLOWED: "bold red", Fate.BACKFILLED: "bold green",
 }  # fmt: skip
 
 
@@ -110,11 +111,12 @@ def _search(place: Place, source: str | None, text: str) -> Iterator[Search]:
     has_state = (place.state_dir / "offsets.db").exists()
     snapshot = Snapshot.open(place.state_dir) if has_state else None
     spill = Spill(place.state_dir, 0, owned=False)
-    homes = Homes(place.config, snapshot, source, now_ms() * 1_000_000, spill)
+    shipped = BackfillStore.peek(place.state_dir)
+    homes = Homes(place.config, snapshot, source, now_ms() * 1_000_000, spill, shipped)
     guard = MatchGuard()
     try:
         readings = readings_by_name(place.config) if place.config else {}
-        letters, shipped = list(briefs(place.state_dir, text)), BackfillStore.peek(place.state_dir)
+        letters = list(briefs(place.state_dir, text))
         yield Search(homes, snapshot, readings, letters, _live(place.state_dir), guard, shipped)
     finally:
         guard.close()
@@ -156,6 +158,11 @@ def _show(found: Found, what: str, asked: tuple[str, int] | None, out: Console, 
     if found.gone:
         gone = f"{found.gone} files that were read are gone from the disk: what stood in them can not be searched"
         out.print(Text(gone, style="yellow"), soft_wrap=True)
+    if found.elsewhere:
+        rest = (
+            f"{found.elsewhere} texts that only a backfill has read stand in no file here (archives, moved or deleted)"
+        )
+        out.print(Text(f"{rest}: they are not searched", style="yellow"), soft_wrap=True)
 
 
 def _nothing(found: Found, what: str, asked: tuple[str, int] | None) -> Iterator[str]:
@@ -168,7 +175,10 @@ def _nothing(found: Found, what: str, asked: tuple[str, int] | None) -> Iterator
     if named is not None:
         yield f"    it was looked for as a text: there is no file {named[1]} here"
     else:
-        yield "    only the files of the sources are searched; why another one is not read: shipper where FILE:LINE"
+        yield (
+            "    only the files of the sources, and those that a backfill has read, are searched;"
+            " why another one is not read: shipper where FILE:LINE"
+        )
 
 
 def _title(match: Match) -> Text:
@@ -188,12 +198,13 @@ def _story(match: Match, now: int) -> Iterator[str]:
         yield f"shipper dlq show {match.letter}"
     answer = f" with status {match.status}" if match.status else ""
     if match.fate is Fate.DELIVERED and match.acked_at:
-        yield f"acknowledged {_when(match.acked_at, now)}{answer}, {_batches(match)}"
+        yield f"acknowledged {_between(match.acked_since, match.acked_at, now)}{answer}, {_batches(match)}"
     elif match.acked_at and match.fate in (Fate.FILTERED, Fate.DEAD_LETTER, Fate.UNCERTAIN):
         sent = f"{answer}, {_batches(match)}" if match.batch else ""
-        yield f"settled {_when(match.acked_at, now)}{sent}"
+        yield f"settled {_between(match.acked_since, match.acked_at, now)}{sent}"
     if match.read_at:
-        yield f"read {_when(match.read_at, now)} by source {match.source}, layout {_rule(match.rule)}"
+        read = _between(match.read_at, match.read_until, now)
+        yield f"read {read} by source {match.source}, layout {_rule(match.rule)}"
     elif match.source:
         yield f"source {match.source}"
 
@@ -206,6 +217,11 @@ def _rule(layout: str) -> str:
 def _batches(match: Match) -> str:
     one = match.batch == match.batch_last
     return f"in batch {match.batch}" if one else f"in one of the batches {match.batch} to {match.batch_last}"
+
+
+def _between(first: str, last: str, now: int) -> str:
+    """Return when something was: an instant where that is known, else the two between which it was."""
+    return _when(last, now) if first in {last, ""} else f"between {first} and {_when(last, now)}"
 
 
 def _when(stamp: str, now: int) -> str:

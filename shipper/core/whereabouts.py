@@ -20,6 +20,7 @@ class Fate(enum.StrEnum):
     """Where a line is."""
 
     DELIVERED = "delivered"
+    BACKFILLED = "backfilled"
     FILTERED = "filtered"
     DEAD_LETTER = "dead letter"
     UNCERTAIN = "uncertain"

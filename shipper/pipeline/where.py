@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from shipper.adapters.dead_letters_reading import Brief
 from shipper.adapters.offsets_snapshot import Ledger, Snapshot
@@ -25,78 +23,13 @@ from shipper.errors import SourceError
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.remains import Remains
-from shipper.pipeline.where_backfilled import backfilled
+from shipper.pipeline.where_backfilled import IN_WORDS, backfilled_by
 from shipper.pipeline.where_files import Home, Homes, opened
+from shipper.pipeline.where_found import Found, Live, Match
 from shipper.pipeline.where_record import Ruled, ask_the_rules
 from shipper.pipeline.where_text import Line, lines_with, nearest_pattern
 
 SHOWN_BYTES: Final = 400
-
-
-class Match(msgspec.Struct, kw_only=True):
-    """One line, and what became of it.
-
-    Attributes:
-        file: Where it stands; of a dead letter whose file is gone, where it stood.
-        line: Its number, from 1; 0 where that is not known.
-        offset: Of its first byte, in the text.
-        text: The line, cut to a length that can be shown.
-        fate: One of `shipper.core.whereabouts.Fate`.
-        why: In words.
-        id: Of the generation, as `shipper state` knows it; empty for none.
-        rule: Layout by which it was read.
-        batch, batch_last: Numbers of the requests of its span; 0 where none was sent.
-        status: Of the answer.
-        read_at, acked_at: RFC 3339; of the span that it stands in. Empty where it was not.
-        letter: Id of its dead letter.
-    """
-
-    file: str
-    line: int
-    offset: int
-    text: str
-    fate: Fate
-    why: str = ""
-    id: str = ""
-    source: str = ""
-    rule: str = ""
-    batch: int = 0
-    batch_last: int = 0
-    status: int | None = None
-    read_at: str = ""
-    acked_at: str = ""
-    letter: str = ""
-
-
-class Found(msgspec.Struct, kw_only=True):
-    """What a search has found.
-
-    Attributes:
-        matches: The first of them, newest files first.
-        count: Of all of them.
-        searched_files, searched_bytes: What was looked into.
-        not_searched: Path to reason, of what can not be.
-        gone: Files whose text is on no disk any more: nothing can be found in them.
-    """
-
-    matches: list[Match] = []
-    count: int = 0
-    searched_files: int = 0
-    searched_bytes: int = 0
-    not_searched: dict[str, str] = {}
-    gone: int = 0
-
-
-class Live(NamedTuple):
-    """What a running agent says.
-
-    Attributes:
-        endpoint: In words: how it answers, and what keeps its answers from being saved.
-        unread: Bytes that are not converted yet, and the size that is known, by the generation's id.
-    """
-
-    endpoint: str
-    unread: Mapping[str, tuple[int, int]]
 
 
 class Search:
@@ -130,7 +63,9 @@ class Search:
 
     def text(self, text: str, limit: int) -> Found:
         """Return the first *limit* lines with *text* in them, newest files first, and how many there are."""
-        found = Found(gone=len(self._homes.gone), matches=[], not_searched={})
+        found = Found(
+            gone=len(self._homes.gone), elsewhere=self._homes.elsewhere, matches=[], not_searched={}
+        )  # fmt: skip
         for home in self._homes.homes:
             remains = opened(home)
             if remains is None:
@@ -178,10 +113,9 @@ class Search:
             fate=Fate.NOT_FOLLOWED, source=home.source,
         )  # fmt: skip
         if home.life is None:
-            sent = backfilled(home.path, line.offset, self._shipped)
-            match.why = f"{sent}; {self._why_not_followed(home)}" if sent else self._why_not_followed(home)
+            match.why = self._why_not_followed(home)
             match.fate = Fate.UNREAD if home.source and not home.skipped else Fate.NOT_FOLLOWED
-            return match
+            return self._with_backfill(match)
         match.id = f"{home.life.file_id}.{home.life.generation}"
         ledger = self._ledger(home.life.key)
         known = whereabouts(ledger.spans, ledger.life.offset, line.offset) if ledger else None
@@ -193,13 +127,21 @@ class Search:
             self._take_entry(match, known.entry)
         if known.fate is not None:
             match.fate = known.fate
-            sent = backfilled(home.path, line.offset, self._shipped) if known.fate is Fate.PASSED_OVER else ""
-            match.why = f"{known.why}; {sent}" if sent else known.why
+            if known.fate is Fate.PASSED_OVER:
+                self._with_backfill(match)
         elif known.entry is not None:
             ruled = ask_the_rules(
                 home.life, known.entry, remains, line.offset, self._readings.get(home.source), self._guard
             )
             self._judge(match, known.entry, ruled, home.life.key)
+        return match
+
+    def _with_backfill(self, match: Match) -> Match:
+        """Say of a line that the agent has not read whether a backfill has."""
+        sent = backfilled_by(match.file, match.offset, self._shipped)
+        if sent is not None:
+            match.fate, match.why = Fate.BACKFILLED, f"{IN_WORDS}; {match.why}"
+            match.source = match.source or sent.source
         return match
 
     def _judge(self, match: Match, entry: Entry, ruled: Ruled, key: FileKey) -> None:
@@ -254,6 +196,9 @@ class Search:
         match.batch, match.batch_last, match.status = entry.batch, entry.batch_last, entry.status
         if not entry.dropped:
             match.read_at, match.acked_at = utc_text(entry.read_ms), utc_text(entry.acked_ms)
+            match.read_until = match.read_at if match.offset == entry.start else match.acked_at
+            one_answer = entry.batch == entry.batch_last != 0 and entry.acked == entry.read
+            match.acked_since = match.acked_at if one_answer else match.read_at
 
     def _ledger(self, key: FileKey) -> Ledger | None:
         if key not in self._ledgers:
@@ -279,7 +224,8 @@ class Search:
         return Match(
             file=letter.path, line=0, offset=letter.start, text=str(event.get("content", ""))[:SHOWN_BYTES],
             fate=Fate.DEAD_LETTER, why=f"{letter.reason}: {letter.detail}; its file is gone", source=letter.source,
-            id=f"{letter.file_id}.{letter.generation}", status=letter.status, acked_at=letter.at, letter=letter.id,
+            id=f"{letter.file_id}.{letter.generation}", status=letter.status, acked_since=letter.at,
+            acked_at=letter.at, letter=letter.id,
         )  # fmt: skip
 
 

@@ -16,8 +16,10 @@ from shipper.adapters.spill import Spill
 from shipper.config import Config
 from shipper.core.model import Carry, FileKey
 from shipper.core.rotation_names import COMPRESSED, base_of, live_names
+from shipper.core.shipped import Shipped
 from shipper.errors import SourceError
 from shipper.pipeline.remains import Inode, Remains, find, inode_at, open_text
+from shipper.pipeline.where_backfilled import places_of, still_there
 
 _READS_AS_TEXT = ("older than ignore_older", "compressed")
 
@@ -79,6 +81,7 @@ class Homes:
     Attributes:
         homes: Newest first.
         gone: Generations that are known, and whose bytes are on no disk any more.
+        elsewhere: Texts that only a backfill has read, and that stand in no file here: in archives, moved, deleted.
         scan: What the sources' patterns match just now.
     """
 
@@ -89,8 +92,11 @@ class Homes:
         source: str | None,
         now_ns: int,
         spill: Spill | None = None,
+        shipped: Sequence[Shipped] = (),
     ) -> None:
-        """Look at every directory, and into *spill*; of one *source* only, where it is given."""
+        """Look at every directory, into *spill*, and where backfills met *shipped*; of one *source*, where given."""
+        self._shipped = shipped
+        self.elsewhere = 0
         self._spill = spill
         self.config = config
         self.gone: list[Life] = []
@@ -137,7 +143,16 @@ class Homes:
             if inode is not None and inode not in met:
                 met[inode] = path
                 yield self._home(path)
+        yield from self._backfilled(source, met)
         yield from self._spilled(source)
+
+    def _backfilled(self, source: str | None, met: dict[Inode, str]) -> Iterator[Home]:
+        places = [place for place in places_of(self._shipped, source) if place[1] is None or place[1] not in met]
+        found, self.elsewhere = still_there(places, list(_siblings({path for path, inode in places if inode})))
+        for inode, path in found.items():
+            if inode not in met:
+                met[inode] = path
+                yield self._home(path)
 
     def _spilled(self, source: str | None) -> Iterator[Home]:
         for life, _ in self._lives if self._spill else ():

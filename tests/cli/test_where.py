@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from shipper.adapters.backfill_store import BackfillStore
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.cli import shipper
 from shipper.core.identity import head_of
 from shipper.core.ledger import Entry
+from shipper.core.shipped import Settled, Shipped
 from shipper.errors import UsageError
 from tests.cli.test_check import ordinary_user
 
@@ -74,11 +76,62 @@ def test_a_delivered_line_is_told_in_few_lines(config: Path) -> None:
     title, text, acked, read = result.output.splitlines()
     assert title == f"delivered  {log}:2  (byte 11)"
     assert text.strip() == "second [line]"
-    assert acked.strip().startswith("acknowledged 2026-11-23T20:00:00.500Z")
+    between = "between 2026-11-23T20:00:00.000Z and 2026-11-23T20:00:00.500Z"
+    assert acked.strip().startswith(f"acknowledged {between} (")
     assert acked.endswith("with status 204, in one of the batches 7 to 9")
-    assert read.strip().startswith("read 2026-11-23T20:00:00.000Z")
+    assert read.strip().startswith(f"read {between} (")
     assert read.endswith("by source app, layout log4j")
     assert result.return_value == 0
+
+
+FIRST, LAST = "2026-11-23T20:00:00.000Z", "2026-11-23T20:00:00.500Z"
+
+
+@pytest.mark.parametrize(
+    ("line", "batches", "read", "acked"),
+    [
+        pytest.param(1, (7, 9), (FIRST, FIRST), (FIRST, LAST), id="first_of_its_row"),
+        pytest.param(2, (7, 9), (FIRST, LAST), (FIRST, LAST), id="within_its_row"),
+        pytest.param(2, (7, 7), (FIRST, LAST), (LAST, LAST), id="one_answer_for_all_of_it"),
+    ],
+)
+def test_times_are_said_as_exactly_as_the_ledger_knows_them(
+    line: int, batches: tuple[int, int], read: tuple[str, str], acked: tuple[str, str], config: Path
+) -> None:
+    """A row of the ledger grows for ten seconds: of a line in it one knows between which instants it was read."""
+    store = OffsetStore.open(config.with_name("state"), now_ms=0)
+    (life,) = store.load()
+    entry = Entry(0, len(CONTENT), 0, 0, READ_MS, READ_MS + 500, *batches, 204, layout="raw", read=2, acked=2)
+    store.commit([life], spans=[(life.key, entry)])
+    store.close()
+
+    (match,) = json.loads(where(config, f"{config.with_name('logs')}/app.log:{line}", "--json").output)["matches"]
+
+    assert (match["read_at"], match["read_until"]) == read
+    assert (match["acked_since"], match["acked_at"]) == acked
+
+
+def test_a_text_is_looked_for_in_what_only_a_backfill_has_read(config: Path) -> None:
+    old = config.with_name("archive") / "old.log"
+    old.parent.mkdir()
+    old.write_text("before\nsent by hand\nand not this\n")
+    status = old.stat()
+    row = Shipped(
+        file_id=1 << 40, source="app", place=str(old), device=status.st_dev, inode=status.st_ino,
+        size=status.st_size, mtime_ns=status.st_mtime_ns, settled=[Settled(0, 20)],
+    )  # fmt: skip
+    member = Shipped(file_id=(1 << 40) + 1, source="app", place="a.tar: x.log", settled=[Settled(0, 20)])
+    store = BackfillStore.open(config.with_name("state"))
+    store.save([row, member])
+    store.close()
+
+    sent, other = where(config, "by hand"), where(config, "not this")
+
+    assert sent.output.splitlines()[0] == f"backfilled  {old}:2  (byte 7)"
+    assert "a backfill has read it: it was sent, or left out by the rules" in sent.output
+    assert "source app" in sent.output
+    assert "1 texts that only a backfill has read stand in no file here" in sent.output
+    assert other.output.splitlines()[0] == f"not followed  {old}:3  (byte 20)"
 
 
 @pytest.mark.parametrize("line", [1, 2])

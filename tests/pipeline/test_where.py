@@ -22,8 +22,9 @@ from shipper.core.ledger import HOLE, UNREACHABLE, Entry, without_delivery
 from shipper.core.whereabouts import Fate, entry_at, whereabouts
 from shipper.pipeline.guard import MatchGuard
 from shipper.pipeline.remains import Remains
-from shipper.pipeline.where import Found, Live, Match, Search
+from shipper.pipeline.where import Search
 from shipper.pipeline.where_files import Homes
+from shipper.pipeline.where_found import Found, Live, Match
 from shipper.pipeline.where_text import BLOCK_BYTES, lines_with
 from tests.end_to_end import receiver as faults
 from tests.pipeline.agent_scene import Scene, play

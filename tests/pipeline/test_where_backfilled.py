@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shipper.core.shipped import Settled, Shipped
-from shipper.pipeline.where_backfilled import backfilled
+from shipper.pipeline.where_backfilled import backfilled_by, places_of, still_there
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,41 @@ def test_a_line_is_known_where_its_bytes_are_settled_and_the_file_is_that_one(
         os.utime(path, ns=(0, status.st_mtime_ns + 1))
     renamed = path.rename(tmp_path / "app.log.2")
 
-    said = backfilled(str(renamed), offset, [row])
+    found = backfilled_by(str(renamed), offset, [row])
 
-    assert bool(said) == sent
+    assert found is (row if sent else None)
 
 
 def test_a_file_that_is_gone_is_nobodys(tmp_path: Path) -> None:
-    assert backfilled(str(tmp_path / "gone.log"), 0, []) == ""
+    assert backfilled_by(str(tmp_path / "gone.log"), 0, []) is None
+
+
+def shipped(path: Path, *, source: str = "app", inode: int | None = None, settled: int = 5) -> Shipped:
+    status = path.stat()
+    return Shipped(
+        file_id=1, source=source, place=str(path), device=status.st_dev, size=status.st_size,
+        inode=status.st_ino if inode is None else inode, settled=[Settled(0, settled)] if settled else [],
+    )  # fmt: skip
+
+
+def test_a_file_is_found_where_a_backfill_met_it_or_by_its_inode_beside(tmp_path: Path) -> None:
+    stays, moves, goes = (tmp_path / name for name in ("a.log", "b.log", "c.log"))
+    for path in (stays, moves, goes):
+        path.write_text("text\n")
+    rows = [shipped(stays), shipped(moves), shipped(goes), shipped(stays, inode=0)]
+    moved = moves.rename(tmp_path / "b.log.1")
+    goes.unlink()
+
+    found, missing = still_there(list(places_of(rows, None)), [str(moved), str(stays)])
+
+    assert sorted(found.values()) == [str(stays), str(moved)]
+    assert missing == 2
+
+
+def test_what_a_backfill_only_met_and_what_is_another_sources_is_not_its(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("text\n")
+
+    places = places_of([shipped(path, settled=0), shipped(path, source="other"), shipped(path)], "app")
+
+    assert [place for place, _ in places] == [str(path)]
