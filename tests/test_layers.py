@@ -65,6 +65,6 @@ FAMILIES = {
     "offsets_opening": {"offsets_files", "offsets_life", "offsets_schema", "offsets_spans"},
     "offsets_schema": {"offsets_spans"},
     "offsets_snapshot": {"offsets_files", "offsets_life", "offsets_schema", "offsets_spans"},
-    "texts": {"compressed"},
+    "texts": {"compressed", "compressed_bytes"},
     "watch": {"file_systems"},
 }

@@ -8,12 +8,12 @@ opened again.
 
 from __future__ import annotations
 
-import os
-import stat
 from bisect import bisect_right, insort
 from collections.abc import Iterable
-from typing import Final, Literal, Protocol, Self
+from contextlib import suppress
+from typing import Final, Literal, Self
 
+from shipper.adapters.compressed_bytes import Bytes, HeldBytes, LocalBytes, shown
 from shipper.adapters.compressed_bzip2 import MAGIC as BZIP2
 from shipper.adapters.compressed_bzip2 import Bzip2Decoder
 from shipper.adapters.compressed_gzip import MAGIC as GZIP
@@ -23,7 +23,7 @@ from shipper.adapters.compressed_xz import XzDecoder
 from shipper.adapters.compressed_zstd import MAGIC as ZSTD
 from shipper.adapters.compressed_zstd import ZstdDecoder, is_skippable
 from shipper.core.restart import Damaged, Decoder, RestartPoint
-from shipper.errors import FileUnreadable, FileVanished
+from shipper.errors import FileUnreadable
 
 Kind = Literal["gzip", "bzip2", "xz", "zstd"]
 
@@ -31,7 +31,7 @@ HELD_BEHIND_BYTES: Final = 2 << 20  # what stays at hand of what was read, for a
 POINT_EVERY_BYTES: Final = 8 << 20
 MOST_POINTS: Final = 256  # beyond, every other one is given up: 8 MiB of windows at most
 
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_QUICK: Final = ("gzip", "zstd")  # a step of these takes less than handing it to a thread does
 
 
 def kind_of(head: bytes) -> Kind | None:
@@ -43,57 +43,6 @@ def kind_of(head: bytes) -> Kind | None:
     if head.startswith(XZ):
         return "xz"
     return "zstd" if head.startswith(ZSTD) or is_skippable(head) else None
-
-
-class Bytes(Protocol):
-    """The bytes of one file, wherever it is.
-
-    Attributes:
-        size: How many there were when it was opened.
-    """
-
-    size: int
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Return up to *size* bytes at *offset*; fewer at the end. Raises FileUnreadable."""
-
-    def close(self) -> None:
-        """Give it back; a second call does nothing."""
-
-
-class LocalBytes:
-    """A regular file of this host."""
-
-    def __init__(self, path: str) -> None:
-        """Open *path*.
-
-        Raises:
-            FileVanished: There is no such file.
-            FileUnreadable: It must not be read, or is no regular file.
-        """
-        self.path = path
-        try:
-            self._descriptor = os.open(path, _FLAGS)
-        except FileNotFoundError:
-            raise FileVanished(f"{shown(path)}: no such file") from None
-        except OSError as error:
-            raise FileUnreadable(f"{shown(path)}: {error.strerror}") from None
-        status = os.fstat(self._descriptor)
-        self.size = status.st_size
-        if not stat.S_ISREG(status.st_mode):
-            self.close()
-            raise FileUnreadable(f"{shown(path)}: no regular file")
-
-    def read(self, offset: int, size: int) -> bytes:
-        try:
-            return os.pread(self._descriptor, size, offset)
-        except OSError as error:
-            raise FileUnreadable(f"{shown(self.path)}: {error.strerror} at byte {offset}") from None
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 class CompressedFile:
@@ -118,7 +67,8 @@ class CompressedFile:
         self.kind: Kind = kind
         self.size = packed.size
         self.length: int | None = None
-        self._packed = packed
+        self._packed = HeldBytes(packed)
+        self._holds_ahead = False
         self._decoder = self._decoder_for(kind)
         self._points = sorted({point.plain: point for point in points if point.plain}.values(), key=_plain)
         if isinstance(self._decoder, XzDecoder):
@@ -150,23 +100,26 @@ class CompressedFile:
         Raises:
             FileUnreadable: The file is damaged or cut short right where *offset* is, or before; it names the byte.
         """
-        self._go_to(offset)
-        while self._end < offset + size and self._damage is None:
-            try:
-                text = self._step()
-            except Damaged as damage:
-                self._damage = damage
-                break
-            if not text:
-                break
-        data = bytes(self._text[offset - self._begin : offset - self._begin + size]) if self._end > offset else b""
-        if not data and self._damage is not None and size:
-            raise FileUnreadable(
-                f"{shown(self.path)}: damaged at byte {self._damage.byte} of {self.size}: {self._damage.why};"
-                f" {self._end} bytes of its text could be read"
-            )
-        self._forget(offset)
+        data = self._read(offset, size)
+        if self._holds_ahead and not self._packed.has_enough(self._decoder.byte):
+            with suppress(FileUnreadable):  # said when the decoder asks for these bytes: what it has is good
+                self._packed.hold(self._decoder.byte)
         return data
+
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        """Return what `read_at` would, where that neither blocks nor takes long; None where it may.
+
+        Whoever asks has `read_at`, which he calls in a thread then, hold more of the compressed file.
+
+        Raises:
+            FileUnreadable: As `read_at`.
+        """
+        if self.kind not in _QUICK:
+            return None
+        self._holds_ahead = True
+        if not self._begin <= offset <= self._end or not self._packed.has_enough(self._decoder.byte):
+            return None
+        return self._read(offset, size)
 
     @property
     def size_known(self) -> bool:
@@ -216,6 +169,25 @@ class CompressedFile:
         self._packed.close()
 
     # -- moving --------------------------------------------------------------------------------------
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._go_to(offset)
+        while self._end < offset + size and self._damage is None:
+            try:
+                text = self._step()
+            except Damaged as damage:
+                self._damage = damage
+                break
+            if not text:
+                break
+        data = bytes(self._text[offset - self._begin : offset - self._begin + size]) if self._end > offset else b""
+        if not data and self._damage is not None and size:
+            raise FileUnreadable(
+                f"{shown(self.path)}: damaged at byte {self._damage.byte} of {self.size}: {self._damage.why};"
+                f" {self._end} bytes of its text could be read"
+            )
+        self._forget(offset)
+        return data
 
     @property
     def _end(self) -> int:
@@ -276,11 +248,6 @@ class CompressedFile:
                 return XzDecoder(read, self.size)
             case "zstd":
                 return ZstdDecoder(read)
-
-
-def shown(path: str) -> str:
-    """Return *path* so that it can be printed."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(point: RestartPoint) -> int:

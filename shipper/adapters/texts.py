@@ -14,7 +14,8 @@ from typing import BinaryIO, Final, Protocol
 
 import msgspec
 
-from shipper.adapters.compressed import Bytes, CompressedFile, LocalBytes, kind_of, shown
+from shipper.adapters.compressed import CompressedFile, kind_of
+from shipper.adapters.compressed_bytes import Bytes, LocalBytes, shown
 from shipper.adapters.texts_shared import SharedBytes, Stat, shared_stat
 from shipper.core.restart import RestartPoint
 from shipper.errors import FileUnreadable, FileVanished
@@ -53,6 +54,9 @@ class Text(Protocol):
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to *size* bytes at *offset*; none at the end. Raises SourceError."""
 
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        """Return what `read_at` would, where that takes neither the disk nor long; else None. Raises SourceError."""
+
     def length(self) -> int | None:
         """Return how long it is, where that is known at no great cost."""
 
@@ -79,6 +83,9 @@ class PlainText:
     def read_at(self, offset: int, size: int) -> bytes:
         return self._source.read(offset, size)
 
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        return self._source.read_now(offset, size)
+
     def length(self) -> int | None:
         return self._source.size
 
@@ -103,6 +110,9 @@ class PackedText:
 
     def read_at(self, offset: int, size: int) -> bytes:
         return self.file.read_at(offset, size)
+
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        return self.file.read_now(offset, size)
 
     def length(self) -> int | None:
         return self.file.find_length()
@@ -144,6 +154,10 @@ class PipeText:
         at = offset - self._begin
         return bytes(self._held[at : at + size])
 
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        del offset, size
+        return None
+
     def length(self) -> int | None:
         return self._begin + len(self._held) if self._ended else None
 
@@ -166,6 +180,10 @@ class _Slice:
     def read(self, offset: int, size: int) -> bytes:
         wanted = min(size, self.size - offset)
         return self._text.read_at(self._offset + offset, wanted) if wanted > 0 else b""
+
+    def read_now(self, offset: int, size: int) -> bytes | None:
+        wanted = min(size, self.size - offset)
+        return self._text.read_now(self._offset + offset, wanted) if wanted > 0 else b""
 
     def close(self) -> None:
         self._text.close()

@@ -23,8 +23,8 @@ from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.backfill.protocol import Moved, Piece
 from shipper.pipeline.backfill.stamps import Places
 
-ORDERED_BYTES: Final = 4 << 20  # a worker holds two such pieces and their events
-UNORDERED_BYTES: Final = 16 << 20
+ORDERED_BYTES: Final = 2 << 20  # a worker holds four such pieces and their events
+UNORDERED_BYTES: Final = 8 << 20
 
 _decode_carry = msgspec.json.Decoder(Carry).decode
 

@@ -23,6 +23,7 @@ from shipper.core.restart import RestartPoint
 from shipper.errors import SourceError
 from shipper.pipeline.accounts import figures, settled_figures
 from shipper.pipeline.backfill.account import Account, Underway
+from shipper.pipeline.backfill.ahead import Ahead
 from shipper.pipeline.backfill.asked import Selection, Window
 from shipper.pipeline.backfill.protocol import Finished, Moved, Piece
 from shipper.pipeline.backfill.stamps import Places, Subject
@@ -70,12 +71,16 @@ class Shipment:
 
     Attributes:
         pending: Records that were converted and are not settled.
+        all_read: Set when no more of it is read: it is converted, or cannot be.
         saved: Everything below this offset is kept by the owner, as far as he has said.
     """
 
-    def __init__(self, piece: Piece, reading: SourceReading, yard: Yard, stdin: BinaryIO | None = None) -> None:
-        """Read *piece* as *reading* says."""
+    def __init__(self, piece: Piece, reading: SourceReading, yard: Yard, stdin: BinaryIO | None = None,
+                 after: Shipment | None = None) -> None:  # fmt: skip
+        """Read *piece* as *reading* says, once all of *after* was read: what is sent first is converted first."""
         self.piece = piece
+        self.all_read = asyncio.Event()
+        self._after = after
         self.pending = 0
         self._yard = yard
         self._stdin = stdin
@@ -135,11 +140,16 @@ class Shipment:
     async def run(self) -> Finished:
         """Send the piece; return when everything that was read of it is settled, or could not be."""
         error = ""
+        if self._after is not None:
+            await self._after.all_read.wait()
+            self._after = None
         try:
             self._text = await asyncio.to_thread(open_text, self.piece.place, self.piece.points, self._stdin)
             await self._read_all(self._text)
         except SourceError as fault:
             error = str(fault)
+        finally:
+            self.all_read.set()
         if self._held is not None:
             self._yard.read()
             await self._gone.wait()
@@ -170,29 +180,24 @@ class Shipment:
             begin = await self._skip_early(text)
             if begin > self.piece.begin:
                 self._seat(begin, msgspec.structs.replace(self.piece.carry, part=None))
-        followed, piece = self._followed, self.piece
-        ahead: asyncio.Task[bytes] | None = None
+        followed = self._followed
+        ahead = Ahead(text, followed.read_offset, self.piece.end)
         while not self._stopped and not self._past:
             await self._yard.room()
             offset = followed.read_offset
-            size = min(READ_BYTES, piece.end - offset)
-            data = await ahead if ahead is not None else await asyncio.to_thread(text.read_at, offset, size)
-            ahead = None
+            data = await ahead.take()
             if data:
-                following = offset + len(data)
                 chunks = followed.feed(data)
-                left = min(READ_BYTES, piece.end - following)
-                ahead = asyncio.create_task(asyncio.to_thread(text.read_at, following, left)) if left > 0 else None
+                ahead.reach(offset + len(data))
             else:
                 chunks = followed.close_record()
                 self._ended(offset)
             if await self._take(chunks):
-                await _given_up(ahead)
-                ahead = None
-                continue
-            if not data:
+                await ahead.give_up()
+                ahead.reach(followed.read_offset)
+            elif not data:
                 break
-        await _given_up(ahead)
+        await ahead.give_up()
 
     def _ended(self, offset: int) -> None:
         if self.piece.end == OPEN_END:
@@ -292,9 +297,3 @@ class Shipment:
         fresh = [point for point in self._text.file.points if point.plain not in self._points_said]
         self._points_said.update(point.plain for point in fresh)
         return [point for point in fresh if point not in self.piece.points]
-
-
-async def _given_up(ahead: asyncio.Task[bytes] | None) -> None:
-    """Wait for a read whose result is not wanted: the text must not be read by two threads at a time."""
-    if ahead is not None:
-        await asyncio.gather(ahead, return_exceptions=True)

@@ -22,6 +22,7 @@ from shipper.core.timeline import Sighting
 from shipper.pipeline.guard import MatchGuard
 
 FIRST_LOOK_BYTES: Final = 4096
+LAST_LOOK_BYTES: Final = 512  # before a place: one record is enough, and each cut of a file needs one
 WIDEST_LOOK_BYTES: Final = 1 << 20
 _CONTAINERS: Final = (RecordFormat.CRI, RecordFormat.DOCKER)
 
@@ -101,7 +102,7 @@ class Places:
 
     def last_ms_before(self, offset: int) -> int | None:
         """Return the time of the last record before *offset*, a record's first byte, that bears one."""
-        size = FIRST_LOOK_BYTES
+        size = LAST_LOOK_BYTES
         while True:
             begin = max(offset - size, 0)
             data = self._subject.text.read_at(begin, offset - begin)

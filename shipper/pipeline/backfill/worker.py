@@ -173,7 +173,9 @@ class Worker:
     # -- shipping --------------------------------------------------------------------------------------
 
     def _begin(self, piece: Piece) -> None:
-        shipment = Shipment(piece, self._readings[piece.source], self._yard, self._stdin)
+        same_file = (each for each in self._shipments.values() if each.piece.facts.key == piece.facts.key)
+        before = max(same_file, key=lambda each: each.piece.number, default=None)
+        shipment = Shipment(piece, self._readings[piece.source], self._yard, self._stdin, before)
         self._shipments[piece.number] = shipment
         self._tasks[piece.number] = asyncio.create_task(self._ship(shipment))
 
