@@ -3,8 +3,7 @@
 watchdog coalesces under load, is silent on network file systems, and its
 thread can die while the process looks alive. So events only go into a bounded
 set of paths; directories that cannot be watched are named once, with the
-mend; and a canary file shows whether the observer still works. Source: peers
-page, items 15 to 20.
+mend; and a canary file shows whether the observer works (peers page, 15 to 20).
 """
 
 from __future__ import annotations
@@ -178,6 +177,7 @@ class Watcher:
         self.canary_heard = str(self._canary.parent) in self.polled
         try:
             self._canary.write_text(f"{time.time():.0f}\n", encoding="ascii")
+            self._canary.chmod(0o600)
             if os.geteuid() == 0:  # started by hand: the service, not root, touches it next
                 owner = self._canary.parent.stat()
                 os.chown(self._canary, owner.st_uid, owner.st_gid)

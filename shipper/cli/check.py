@@ -13,7 +13,7 @@ import msgspec
 
 from shipper.cli.check_diff import compare, source_for
 from shipper.cli.check_endpoint import look_at_endpoint
-from shipper.cli.check_files import SourceFiles, look_at_state_dir, look_for_files
+from shipper.cli.check_files import SourceFiles, look_at_room, look_at_state_dir, look_for_files
 from shipper.cli.check_report import Finding, Report, SourceReport, TestReport
 from shipper.cli.check_rules import compile_all, run_preset_tests, run_tests
 from shipper.cli.check_tables import print_difference, print_report
@@ -78,7 +78,7 @@ def examine(config: Config, *, offline: bool) -> Report:
         findings = run_preset_tests(config, socket.gethostname(), now_ms(), guard)
     finally:
         guard.close()
-    findings += look_at_state_dir(config.state_dir)
+    findings += look_at_state_dir(config.state_dir) or look_at_room(config.state_dir)
     if not offline:
         findings.append(asyncio.run(look_at_endpoint(config.endpoint)))
     return Report(str(config.path), str(config.state_dir), config.endpoint.url, sources, files.overlaps, findings)

@@ -10,8 +10,10 @@ from typing import Final, NamedTuple
 
 from shipper.adapters.discovery import Discovery, Scan, wanted_by
 from shipper.adapters.files import effective_user, mending_command
+from shipper.adapters.host import free_space
 from shipper.cli.check_report import Finding, Overlap, PatternReport, Skipped
 from shipper.config import Config, Source
+from shipper.core.diagnosis import LEAST_FREE_BYTES, LEAST_FREE_INODES, size_text
 from shipper.core.patterns import compile_patterns
 
 _DENIED: Final = frozenset({os.strerror(errno.EACCES), os.strerror(errno.EPERM)})
@@ -87,6 +89,10 @@ def look_at_state_dir(folder: Path) -> list[Finding]:
     nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
     if not nearest.is_dir():
         return [Finding("failed", f"state_dir {folder}: {nearest} is no folder; name another in state_dir")]
+    if os.statvfs(nearest).f_flag & os.ST_RDONLY:
+        mount = next(place for place in (nearest, *nearest.parents) if place.is_mount())
+        text = f"state_dir {folder}: the file system at {mount} is read-only: {used_text(nearest)}"
+        return [Finding("failed", text, f"mount -o remount,rw {shlex.quote(str(mount))}, or name another in state_dir")]
     if os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
         return []
     user, quoted = effective_user(), shlex.quote(str(folder))
@@ -99,3 +105,28 @@ def look_at_state_dir(folder: Path) -> list[Finding]:
             mend,
         )
     ]
+
+
+def look_at_room(folder: Path) -> list[Finding]:
+    """Return what is wrong with the room at *folder*, or where it is to be made: bytes or inodes that are used up."""
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    free_bytes, free_inodes = free_space(nearest)
+    where, quoted = f"state_dir {folder}: its file system", shlex.quote(str(nearest))
+    if free_bytes < LEAST_FREE_BYTES:
+        why = f"{used_text(nearest)}; under {size_text(LEAST_FREE_BYTES)} offsets and dead letters soon cannot be saved"
+        return [Finding("failed", f"{where} is full: {why}", f"df -h {quoted}, and make room there")]
+    if free_inodes is not None and free_inodes < LEAST_FREE_INODES:
+        return [
+            Finding("failed", f"{where} has {free_inodes} inodes free: no file can be made there soon",
+                    f"df -i {quoted}, and remove small files there")
+        ]  # fmt: skip
+    return []
+
+
+def used_text(place: Path) -> str:
+    """Return what df says of the file system at *place*."""
+    room = os.statvfs(place)
+    used = room.f_blocks - room.f_bfree
+    share = 100 * used / max(1, used + room.f_bavail)
+    free, size = size_text(room.f_bavail * room.f_frsize), size_text(room.f_blocks * room.f_frsize)
+    return f"{free} of {size} free, {share:.0f} % used"

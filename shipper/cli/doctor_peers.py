@@ -46,15 +46,14 @@ _AGENTS: Final = {
 _CONFIG_FLAGS: Final = ("-c", "--config", "-config.file", "--config.file", "--config-yaml", "-C")
 
 
-def other_agents(seen: Sequence[Seen], *, but: int = 0) -> tuple[list[Peer], int]:
-    """Return those that read files of *seen*, and how many run at all; process *but* is our own agent."""
+def other_agents(seen: Sequence[Seen], *, but: int = 0) -> tuple[list[Peer], list[str]]:
+    """Return those that read files of *seen*, and what the others that run are called; *but* is our own process."""
     ours = {(one.device, one.inode): one.path for one in seen if one.source is not None}
-    found, running = list[Peer](), 0
+    found, elsewhere = list[Peer](), list[str]()
     for program in programs():
         agent = _agent(program)
         if agent is None or program.pid == but:
             continue
-        running += 1
         shared = sorted({ours[one.device, one.inode] for one in open_files(program.pid)
                          if (one.device, one.inode) in ours and not one.writes})  # fmt: skip
         if shared:
@@ -65,7 +64,9 @@ def other_agents(seen: Sequence[Seen], *, but: int = 0) -> tuple[list[Peer], int
             if named:
                 found.append(Peer(agent.name, program.pid, named, f"{config} names them"))
                 break
-    return found, running
+        else:
+            elsewhere.append(f"{agent.name} (process {program.pid})")
+    return found, elsewhere
 
 
 def _agent(program: Program) -> _Agent | None:

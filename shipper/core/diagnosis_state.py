@@ -151,8 +151,8 @@ def _age(seconds: float) -> str:
     return f"{max(0, seconds):.0f} s"
 
 
-def peers(found: Sequence[Peer], looked_at: int) -> Iterator[Finding]:
-    """Judge who else reads the same files; *looked_at* counts the other agents that run here at all."""
+def peers(found: Sequence[Peer], elsewhere: Sequence[str]) -> Iterator[Finding]:
+    """Judge who else reads the same files; *elsewhere* names the other agents that run here and read none of them."""
     for peer in found:
         names = ", ".join(peer.files[:_SHOWN])
         more = f" and {len(peer.files) - _SHOWN} more" if len(peer.files) > _SHOWN else ""
@@ -161,9 +161,13 @@ def peers(found: Sequence[Peer], looked_at: int) -> Iterator[Finding]:
             "both can read, but what both ship to the same place arrives there twice",
             "take those files out of one of the two: exclude in agent.yaml, or its own configuration",
         )  # fmt: skip
-    if not found:
-        others = f"{looked_at} run{'s' if looked_at == 1 else ''}, on other files" if looked_at else "none runs"
-        yield Finding("other agents", "ok", f"other log agents: {others}")
+    if elsewhere:
+        names = ", ".join(elsewhere[:_SHOWN])
+        more = f" and {len(elsewhere) - _SHOWN} more" if len(elsewhere) > _SHOWN else ""
+        runs = "runs" if len(elsewhere) == 1 else "run"
+        yield Finding("other agents", "ok", f"other log agents: {names}{more} {runs}, on other files")
+    elif not found:
+        yield Finding("other agents", "ok", "other log agents: none runs")
 
 
 def formats(fits: Sequence[FileFit], unread: int) -> Iterator[Finding]:

@@ -287,6 +287,16 @@ def canary_heard(scene: Scene) -> bool:
     return scene.watcher.prove_alive()
 
 
+def test_the_canary_is_its_owners_alone(scene: Scene) -> None:
+    canary = scene.state / "canary"
+    canary.touch()
+    canary.chmod(0o644)  # by an older version
+
+    scene.watcher.prove_alive()
+
+    assert canary.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_healthy_observer_hears_the_canary(scene: Scene) -> None:
     scene.start()
 

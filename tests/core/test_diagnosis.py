@@ -177,13 +177,19 @@ HOSTS: dict[str, tuple[Iterable[Finding], list[Finding]]] = {
                  "shipper dlq list; then shipper dlq replay or shipper dlq drop, or raise dead_letters.max_bytes")],
     ),
     "another_agent": (
-        s.peers([s.Peer("Filebeat", 7, ("/a", "/b", "/c", "/d"), "it has them open")], 1),
+        s.peers([s.Peer("Filebeat", 7, ("/a", "/b", "/c", "/d"), "it has them open")], []),
         [Finding("other agents", "warn", "Filebeat (process 7) reads /a, /b, /c and 1 more too: it has them open",
                  "both can read, but what both ship to the same place arrives there twice",
                  "take those files out of one of the two: exclude in agent.yaml, or its own configuration")],
     ),
     "another_agent_on_other_files": (
-        s.peers([], 2), [Finding("other agents", "ok", "other log agents: 2 run, on other files")]),
+        s.peers([], ["Filebeat (process 7)"]),
+        [Finding("other agents", "ok", "other log agents: Filebeat (process 7) runs, on other files")]),
+    "many_agents_on_other_files": (
+        s.peers([], [f"Vector (process {pid})" for pid in range(1, 6)]),
+        [Finding("other agents", "ok", "other log agents: Vector (process 1), Vector (process 2), Vector (process 3)"
+                 " and 2 more run, on other files")]),
+    "no_other_agent": (s.peers([], []), [Finding("other agents", "ok", "other log agents: none runs")]),
     "a_format_that_does_not_fit": (
         s.formats([fit(0.34, chosen=False), fit(0.95), fit(1.0), fit(0.0, lines=2)], 7),
         [Finding("formats", "warn", "/a.log: 34 % of its first 50 lines are explained by nginx_access, which source "
