@@ -34,6 +34,9 @@ FUTURE: Final = (
 )
 STORAGE: Final = f"{FAULTS}/test_storage.py"
 FILES: Final = f"{FAULTS}/test_files.py"
+CALLS: Final = f"{FAULTS}/test_failing_calls.py"
+STATE_FAILS: Final = f"{CALLS}::test_a_state_that_cannot_be_written_stops_reading_and_goes_on_by_itself"
+LITTLE: Final = f"{FAULTS}/test_little_left.py"
 PROCESS: Final = f"{FAULTS}/test_process.py"
 STALLS: Final = f"{FAULTS}/test_stalls.py"
 STAMPS: Final = f"{CORE}/test_timestamps.py"
@@ -70,7 +73,8 @@ PROCESS_ROWS: Final = [
     _row("Process", "SIGKILL during a reload", f"{PROCESS}::test_an_agent_that_is_killed_while_it_reloads_starts_with_what_is_written_there"),
     _row("Process", "SIGTERM under a full backlog", f"{PROCESS}::test_an_agent_with_a_backlog_ends_in_time_and_the_next_one_sends_the_rest"),
     _row("Process", "SIGSTOP for ten minutes (here: as long as it takes to rotate)", f"{PROCESS}::test_an_agent_that_was_stopped_for_a_while_goes_on_where_it_was", f"{FAULTS}/test_resources.py::test_stopped_for_a_while_it_goes_on_where_it_was"),
-    _row("Process", "out-of-memory kill", reason="to the agent it is a SIGKILL; that memory is bounded is shown by `test_with_96_megabytes_a_backlog_is_delivered`"),
+    _row("Process", "out-of-memory kill", f"{LITTLE}::test_what_the_kernel_kills_for_its_memory_goes_on_where_it_was"),
+    _row("Process", "a control group of 96 MB", f"{FAULTS}/test_resources.py::test_with_96_megabytes_a_backlog_is_delivered"),
     _row("Process", "started twice", f"{PROCESS}::test_a_second_agent_on_the_same_state_is_told_who_holds_it"),
     _row("Process", "an older or a newer format of the state", f"{ADAPTERS}/test_offsets_versions.py::test_an_older_database_is_migrated_and_kept_as_the_good_copy", f"{ADAPTERS}/test_offsets_versions.py::test_a_database_of_a_newer_version_is_not_touched"),
     _row("Process", "a task fails or stands still", f"{STALLS}::test_a_task_that_fails_ends_the_agent_and_what_was_read_is_not_lost", f"{STALLS}::test_a_loop_that_stands_still_starves_the_watchdog"),
@@ -87,14 +91,18 @@ STORAGE_ROWS: Final = [
     _row("Power/storage", "ENOSPC on the dead letters", f"{STORAGE}::test_with_no_room_for_a_dead_letter_the_offset_does_not_pass_it"),
     _row("Power/storage", "ENOSPC on the logs' own disk", f"{STORAGE}::test_a_log_on_a_full_disk_is_delivered_up_to_its_last_byte"),
     _row("Power/storage", "EIO on read", f"{STORAGE}::test_bad_blocks_under_a_log_hold_that_file_up_and_no_other"),
-    _row("Power/storage", "EIO on write or fsync of the state", f"{ADAPTERS}/test_offsets_crash.py::test_a_kill_leaves_a_committed_state_and_no_twins", f"{E2E}/test_state_damage.py::test_an_agent_whose_store_breaks_stops_with_74_and_the_next_one_loses_nothing"),
+    _row("Power/storage", "EIO on reads of a log that is open", f"{CALLS}::test_a_log_that_cannot_be_read_for_a_while_holds_up_no_other"),
+    *(_row("Power/storage", fault, STATE_FAILS, told=fault) for fault in ("EIO on writes of the state", "EIO on fsync of the state", "EROFS on writes of the state", "EDQUOT on writes of the state")),
+    _row("Power/storage", "EIO on every fsync, killed then", f"{CALLS}::test_killed_while_no_fsync_succeeds_it_sends_again_what_was_not_saved"),
+    _row("Power/storage", "EIO on fsync of the dead letters", f"{CALLS}::test_where_no_fsync_succeeds_no_dead_letter_is_passed_and_none_is_written_twice"),
+    _row("Power/storage", "EIO, EDQUOT on the spill, a file deleted", f"{CALLS}::test_a_deleted_file_that_cannot_be_spilled_is_held_open_until_it_can"),
+    _row("Power/storage", "state broken under the agent", f"{E2E}/test_state_damage.py::test_an_agent_whose_store_breaks_stops_with_74_and_the_next_one_loses_nothing"),
     _row("Power/storage", "EROFS", f"{STORAGE}::test_a_state_disk_that_turns_read_only_stops_reading_and_loses_nothing"),
     _row("Power/storage", "state_dir removed", f"{STORAGE}::test_a_state_directory_that_is_removed_under_the_agent_ends_in_no_loss"),
     _row("Power/storage", "state replaced by an older copy", f"{STORAGE}::test_an_older_copy_of_the_state_sends_again_and_skips_nothing"),
     _row("Power/storage", "state_dir that cannot be used", f"{STORAGE}::test_a_state_directory_that_cannot_be_used_ends_with_74_and_the_mend"),
     _row("Power/storage", "state damaged", f"{ADAPTERS}/test_offsets_damage.py::test_the_last_good_copy_goes_on_and_the_damaged_one_is_kept"),
-    _row("Power/storage", "EDQUOT", reason="quotas need a file system that is mounted with them; SQLite and our own writes treat it as ENOSPC"),
-    _row("Power/storage", "no inodes left", reason="to the one who makes a file it is ENOSPC, as above"),
+    _row("Power/storage", "no inodes left for the state", f"{LITTLE}::test_without_inodes_nothing_is_passed_that_needs_a_file_and_the_rest_goes_on"),
 ]  # fmt: skip
 ENDPOINT_ROWS: Final = [
     *_told("Endpoint", ENDPOINT_WELL, (
@@ -129,7 +137,7 @@ ROTATION_ROWS: Final = [
     _row("Rotation", "rotated while down, once and several times", ONCE, IN_ORDER),
     _row("Rotation", "a record that a rotation cuts", f"{E2E}/test_lineage_records.py::test_a_record_that_a_rotation_cuts_is_one_record"),
     _row("Rotation", "deleted while the endpoint is down", f"{E2E}/test_spill.py::test_what_is_deleted_while_the_endpoint_is_down_arrives_once_and_holds_no_descriptor"),
-    _row("Rotation", "several within one scan", "tests/model/test_cases.py::test_everything_arrives"),
+    _row("Rotation", "several within one scan", "tests/model/test_cases.py::test_everything_arrives_in_order"),
     _row("Rotation", "five a second for ten minutes", reason="by hand: tests/benchmarks/rotation_storm.py, figures below"),
 ]  # fmt: skip
 FILE_ROWS: Final = [
@@ -145,7 +153,9 @@ FILE_ROWS: Final = [
     _row("Files", "file system without inotify", f"{ADAPTERS}/test_watch.py::test_directories_of_silent_file_systems_are_polled"),
     _row("Files", "10,000 and 100,000 matched files", reason="by hand: tests/benchmarks/many_files.py, figures in scale.md"),
     _row("Files", "SELinux denial", reason="needs a kernel that runs with SELinux; to the agent it is EACCES, as above"),
-    _row("Files", "overlayfs copy-up", reason="the inode changes with the first write, which is a rename and create to whoever reads: tested as that; the trust in its events is test_watch.py's"),
+    _row("Files", "overlayfs copy-up", f"{LITTLE}::test_a_file_that_an_overlay_copies_up_with_its_first_write_is_read_on"),
+    _row("Files", "a directory that cannot be listed (EIO, EMFILE)", f"{CALLS}::test_a_directory_that_cannot_be_listed_for_a_while_says_nothing_of_its_files"),
+    _row("Files", "no descriptor to be had (EMFILE) while it runs", f"{LITTLE}::test_without_a_descriptor_to_be_had_what_is_open_is_read_and_the_rest_later"),
     _row("Files", "ESTALE", f"{ADAPTERS}/test_files.py::test_an_error_of_the_system_says_who_acts_next"),
 ]  # fmt: skip
 CONTENT_ROWS: Final = [
