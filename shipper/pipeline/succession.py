@@ -2,7 +2,9 @@
 
 The order of a lineage is that of its keys: a generation comes after the one
 before it, and files get their ids in the order of their age
-(core/lineage.py).
+(core/lineage.py). What is still written comes last, whatever its key: a
+rotated form of it that was missed, and found late, is older than what it
+has unread, and must not wait until a busy file rests.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Succession:
             if followed.lineage in concerned:
                 lineages[followed.lineage].append(followed)
         for members in lineages.values():
-            members.sort(key=lambda one: one.key)
+            members.sort(key=lambda one: (one.live, one.key))
             for at, followed in enumerate(members):
                 before = followed.waits_for
                 followed.waits_for = {older.key for older in members[:at] if not tailer.is_read(older.key)} or NO_FILES
