@@ -59,7 +59,7 @@ def test_killed_again_and_again_it_goes_on_and_what_comes_twice_was_on_its_way(t
             process = await asyncio.create_subprocess_exec(
                 *command(scene, "--quiet", "--max-rate", "12000/s", *paths), cwd=ROOT
             )
-            await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share, 120)  # type: ignore[misc]  # mypy does not see the default
+            await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share)  # type: ignore[misc]  # mypy does not see the default
             process.send_signal(signal.SIGKILL)
             kills += await process.wait() == -signal.SIGKILL
         seen = len(scene.arrived())
@@ -87,10 +87,10 @@ def test_control_z_stops_the_process_when_nothing_is_under_way_and_fg_goes_on(tm
         process = await asyncio.create_subprocess_exec(
             *command(scene, "--quiet", "--max-rate", "6000/s", str(path)), cwd=ROOT, start_new_session=True
         )
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000, 120)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000)
         os.killpg(process.pid, signal.SIGTSTP)
         status = Path(f"/proc/{process.pid}/stat")
-        await scene.receiver.wait_for(lambda: status.read_text().rpartition(") ")[2][0] == "T", 120)
+        await scene.receiver.wait_for(lambda: status.read_text().rpartition(") ")[2][0] == "T")
         reached = len(scene.receiver.seen)
 
         os.killpg(process.pid, signal.SIGCONT)
@@ -111,7 +111,7 @@ def test_control_c_says_how_to_go_on_and_ends_with_1(tmp_path: Path) -> None:
             *command(scene, "--max-rate", "6000/s", str(path)), cwd=ROOT, stderr=subprocess.PIPE,
             stdout=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 1000, 120)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 1000)
         os.killpg(process.pid, signal.SIGINT)
         said, complained = await process.communicate()
 
@@ -166,7 +166,7 @@ def test_standard_input_whose_reader_was_killed_is_not_called_sent(tmp_path: Pat
         assert process.stdin is not None
         process.stdin.write(log(3000))
         await process.stdin.drain()
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 500, 120)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 500)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
         _, complained = await process.communicate(log(3000, begin=3000))
@@ -193,14 +193,14 @@ def test_workers_of_a_command_that_was_killed_end_even_where_standard_input_stay
         )
         os.close(reading)
         os.write(writing, log(400))
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 300, 120)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 300)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 
         process.kill()
         await process.wait()
 
         assert children
-        await scene.receiver.wait_for(lambda: all(map(is_gone, children)), 60)
+        await scene.receiver.wait_for(lambda: all(map(is_gone, children)))
         os.close(writing)
 
     asyncio.run(with_scene(tmp_path, act))

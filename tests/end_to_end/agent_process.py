@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
+import asyncio
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.patience import PATIENCE_SECONDS
 
 
 def write_config(folder: Path, url: str, sources: list[dict[str, object]], **endpoint: object) -> Path:
@@ -33,7 +39,7 @@ def write_config(folder: Path, url: str, sources: list[dict[str, object]], **end
 
 
 class AgentProcess:
-    """One run of `shipper run`; what it says goes to agent.log beside the configuration."""
+    """One run of `shipper run`, which ends with the block at the latest; it speaks to agent.log beside *config*."""
 
     def __init__(self, config: Path, *arguments: str) -> None:
         self.log = config.parent / "agent.log"
@@ -42,25 +48,40 @@ class AgentProcess:
                 [sys.executable, "-m", "shipper", "run", "-c", str(config), *arguments],
                 stdout=log, stderr=log, cwd=Path(__file__).parents[2],
             )  # fmt: skip
-        atexit.register(self._abandon)  # a test that failed half-way must not leave it running
 
-    def _abandon(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        if kind is not None:  # pytest shows it with the failure
+            sys.stdout.write(f"the agent has said:\n{self.log.read_text(encoding='utf-8')[-6000:]}\n")
 
     def kill(self) -> None:
-        """Take the process away, as a power cut would."""
-        self.process.send_signal(signal.SIGKILL)
+        """Take the process away, as a power cut would; nothing if it has ended."""
+        self.process.kill()
         self.process.wait()
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Ask it to drain and stop; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 
+    async def drained(self) -> int:
+        """Stop it while this loop goes on to answer; return its exit status."""
+        return await asyncio.to_thread(self.stop)
 
-def run_once(config: Path, *arguments: str, seconds: float = 120.0) -> tuple[int, dict[str, object]]:
+
+@contextmanager
+def agents(config: Path) -> Iterator[Callable[..., AgentProcess]]:
+    """Yield what starts an agent on *config*, as often as a test wants; none outlives the block."""
+    with ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(AgentProcess(config, *arguments))
+
+
+def run_once(config: Path, *arguments: str, seconds: float = 2 * PATIENCE_SECONDS) -> tuple[int, dict[str, object]]:
     """Run `shipper run --once --json` and return its exit status and totals."""
     done = subprocess.run(
         [sys.executable, "-m", "shipper", "run", "--once", "--json", "-c", str(config), *arguments],

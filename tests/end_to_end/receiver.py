@@ -1,8 +1,7 @@
 """An ingest endpoint for tests that misbehaves on demand and remembers what it acknowledged.
 
-It speaks HTTP/1.1 on a raw asyncio server, so that it can also hang, close
-half-way or answer nonsense. Only events whose 2xx was written count as
-acknowledged.
+It can also hang, close half-way or answer nonsense. Only events that were
+answered with 2xx count as acknowledged.
 """
 
 from __future__ import annotations
@@ -11,6 +10,9 @@ import asyncio
 import json
 from collections.abc import Callable
 from typing import cast
+
+from tests.http_loop import HttpLoop, Request
+from tests.patience import PATIENCE_SECONDS
 
 Event = dict[str, object]
 Answer = tuple[int, bytes]
@@ -52,35 +54,17 @@ def _fields_of(head: bytes) -> dict[str, str]:
     return {name.lower(): value.strip() for name, _, value in lines if name}
 
 
-class Receiver:
-    """Serves one port; *script* decides each answer and may be changed at any time."""
+class Receiver(HttpLoop):
+    """Serves one port while it is entered; *script* decides each answer and may be changed at any time."""
 
-    def __init__(self, port: int = 0) -> None:
-        self.port = port
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        super().__init__(port, host)
         self.script: Script = accept
         self.acked: list[Event] = []
         self.distinct: set[str] = set()
         self.seen: list[list[Event]] = []
         self.heads: list[dict[str, str]] = []
         self.changed = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    async def start(self) -> None:
-        """Listen; on the same port as before when it was stopped."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 24)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Close the port and every connection."""
-        if self._server is not None:
-            self._server.close()
-            for _ in range(3):  # a connection that was accepted just now has its writer with the next turn
-                for writer in list(self._writers):
-                    writer.transport.abort()
-                await asyncio.sleep(0)
-            await self._server.wait_closed()
-            self._server = None
 
     @property
     def url(self) -> str:
@@ -90,7 +74,12 @@ class Receiver:
         """Return the acknowledged contents that hold *marker*, in order of arrival."""
         return [text for text in (str(event["content"]) for event in self.acked) if marker in text]
 
-    async def wait_for(self, reached: Callable[[], bool], seconds: float = 20.0) -> None:
+    def take(self, events: list[Event]) -> None:
+        """Keep *events* as acknowledged."""
+        self.acked.extend(events)
+        self.distinct.update(str(event["content"]) for event in events)
+
+    async def wait_for(self, reached: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until *reached*, looking again at each request and a few times a second."""
         async with asyncio.timeout(seconds):
             while not reached():
@@ -101,34 +90,32 @@ class Receiver:
                 except TimeoutError:
                     continue
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+    async def answer(self, request: Request) -> bool:
+        """Answer as the script says."""
         try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(_fields_of(head))
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-                events = cast("list[Event]", json.loads(await reader.readexactly(length)))
-                self.seen.append(events)
-                answer = self.script(events)
-                if answer == "hang":
-                    await reader.read()
-                    return
-                if answer == "half":
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-                    await writer.drain()
-                    return
-                status, body = cast("Answer", answer)
-                if 200 <= status < 300:
-                    self.acked.extend(events)
-                    self.distinct.update(str(event["content"]) for event in events)
-                extra = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
-                writer.write(b"HTTP/1.1 %d X\r\n%s\r\n%s" % (status, extra, body))
-                await writer.drain()
-                self.changed.set()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+            self.heads.append(_fields_of(request.head))
+            events = cast("list[Event]", json.loads(request.body))
+            self.seen.append(events)
+            return await self._answer(events, request)
         finally:
             self.changed.set()
-            self._writers.discard(writer)
-            writer.close()
+
+    async def _answer(self, events: list[Event], request: Request) -> bool:
+        answer = self.script(events)
+        if answer == "hang":
+            await request.reader.read()
+            return False
+        if answer == "half":
+            await _write(request, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+            return False
+        status, body = cast("Answer", answer)
+        if 200 <= status < 300:
+            self.take(events)
+        extra = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
+        await _write(request, b"HTTP/1.1 %d X\r\n%s\r\n%s" % (status, extra, body))
+        return True
+
+
+async def _write(request: Request, answer: bytes) -> None:
+    request.writer.write(answer)
+    await request.writer.drain()

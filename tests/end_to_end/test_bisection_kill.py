@@ -28,19 +28,23 @@ def line(file: int, number: int) -> str:
     return f"file {file:02d} line {number:03d}{' poison' if (file, number) in BAD else ''}"
 
 
-def write_logs(folder: Path) -> dict[Path, list[str]]:
-    folder.mkdir()
+def logs_of(folder: Path) -> dict[Path, list[str]]:
+    """Return the lines of each log, before which stands a first one of a single line."""
     logs = {folder / f"{file:02d}.log": [line(file, number) for number in range(LINES)] for file in range(FILES)}
+    return {folder / "first.log": ["the first line"], **logs}
+
+
+def write(logs: dict[Path, list[str]]) -> None:
     for path, lines in logs.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text("".join(text + "\n" for text in lines), encoding="utf-8")
-    return logs
 
 
 class KillAt:
-    """Refuses poison, and leaves request *number* without an answer."""
+    """Refuses poison, and leaves request *number* after the first without an answer."""
 
     def __init__(self, number: int) -> None:
-        self.left = number
+        self.left = number + 1
         self.reached = asyncio.Event()
 
     def __call__(self, events: list[Event]) -> Answer | str:
@@ -52,28 +56,27 @@ class KillAt:
 
 
 async def killed_at(request: int, folder: Path, logs: dict[Path, list[str]]) -> Receiver:
-    receiver = Receiver()
-    kill = receiver.script = KillAt(request)
-    await receiver.start()
-    source: dict[str, object] = {"name": "app", "paths": [f"{folder}/logs/*.log"], "format": "raw"}
-    config = write_config(folder, receiver.url, [source], target_request_bytes="4MiB", flush_interval="700ms")
-    agent = AgentProcess(config)
-    try:
-        async with asyncio.timeout(30):
-            await kill.reached.wait()
-        agent.kill()
+    async with Receiver() as receiver:
+        kill = receiver.script = KillAt(request)
+        source: dict[str, object] = {"name": "app", "paths": [f"{folder}/logs/*.log"], "format": "raw"}
+        # What comes after a pause leaves at once. So one line does, and what is written then gathers until it is full.
+        first, rest = dict(list(logs.items())[:1]), dict(list(logs.items())[1:])
+        write(first)
+        config = write_config(
+            folder, receiver.url, [source],
+            target_request_bytes="4MiB", max_request_events=FILES * LINES, flush_interval="1h",
+        )  # fmt: skip
+        with AgentProcess(config):
+            await receiver.wait_for(lambda: len(receiver.acked) == 1)
+            write(rest)
+            await receiver.wait_for(kill.reached.is_set)
         receiver.script = faults.refuse_content("poison")
-        agent = AgentProcess(config)
-        good = sum(map(len, logs.values())) - len(BAD)
-        # At the last requests all good events have arrived before the kill: the letters tell that it went on.
-        await receiver.wait_for(lambda: len(receiver.distinct) >= good and letters_written(folder) >= len(BAD), 30)
-        status = await asyncio.to_thread(agent.stop)
-        assert status == 0, agent.log.read_text(encoding="utf-8")[-3000:]
-    finally:
-        if agent.process.poll() is None:
-            agent.kill()
-        await receiver.stop()
-    return receiver
+        with AgentProcess(write_config(folder, receiver.url, [source])) as agent:
+            good = sum(map(len, logs.values())) - len(BAD)
+            # At the last requests all good events have arrived before the kill: the letters tell that it went on.
+            await receiver.wait_for(lambda: len(receiver.distinct) >= good and letters_written(folder) >= len(BAD))
+            assert await agent.drained() == 0
+        return receiver
 
 
 def letters_written(folder: Path) -> int:
@@ -113,11 +116,11 @@ def saved_offsets(state_dir: Path) -> dict[str, int]:
 def test_three_dead_letters_and_nothing_lost_whichever_request_it_is_killed_at(
     tmp_path: Path, request_number: int
 ) -> None:
-    logs = write_logs(tmp_path / "logs")
+    logs = logs_of(tmp_path / "logs")
 
     receiver = asyncio.run(killed_at(request_number, tmp_path, logs))
 
-    assert len(receiver.seen[0]) == FILES * LINES
+    assert [len(events) for events in receiver.seen[:2]] == [1, FILES * LINES]
     assert receiver.distinct == {text for lines in logs.values() for text in lines if "poison" not in text}
     assert letters(tmp_path / "state") == expected_letters(logs)
     assert saved_offsets(tmp_path / "state") == {str(path): path.stat().st_size for path in logs}

@@ -39,36 +39,29 @@ async def append_for(log: Path, seconds: float, written: int) -> int:
 
 
 async def outage(folder: Path, fault: Script | None) -> tuple[int, Receiver, float]:
-    receiver = Receiver()
-    await receiver.start()
-    log = folder / "app.log"
-    log.touch()
-    config = write_config(
-        folder,
-        receiver.url,
-        [{"name": "app", "paths": [str(log)], "format": "raw"}],
-        timeout="1s",
-        connect_timeout="1s",
-        target_request_bytes="256KiB",
-    )
-    agent = AgentProcess(config)
-    written = await append_for(log, 0.5, 0)
-    await receiver.wait_for(lambda: bool(receiver.acked))
-    if fault is None:
-        await receiver.stop()
-    else:
-        receiver.script = fault
-    written = await append_for(log, OUTAGE_SECONDS, written)
-    receiver.script = faults.accept
-    if fault is None:
-        await receiver.start()
-    written = await append_for(log, 0.2, written)
-    await receiver.wait_for(lambda: len(receiver.distinct) >= written, 90)
-    peak = peak_rss_mb(agent.process.pid)
-    status = await asyncio.to_thread(agent.stop)
-    assert status == 0
-    await receiver.stop()
-    return written, receiver, peak
+    async with Receiver() as receiver:
+        log = folder / "app.log"
+        log.touch()
+        config = write_config(
+            folder, receiver.url, [{"name": "app", "paths": [str(log)], "format": "raw"}],
+            timeout="1s", connect_timeout="1s", target_request_bytes="256KiB",
+        )  # fmt: skip
+        with AgentProcess(config) as agent:
+            written = await append_for(log, 0.5, 0)
+            await receiver.wait_for(lambda: bool(receiver.acked))
+            if fault is None:
+                await receiver.stop()
+            else:
+                receiver.script = fault
+            written = await append_for(log, OUTAGE_SECONDS, written)
+            receiver.script = faults.accept
+            if fault is None:
+                await receiver.start()
+            written = await append_for(log, 0.2, written)
+            await receiver.wait_for(lambda: len(receiver.distinct) >= written)
+            peak = peak_rss_mb(agent.process.pid)
+            assert await agent.drained() == 0
+        return written, receiver, peak
 
 
 @pytest.mark.parametrize(
@@ -93,18 +86,16 @@ def test_nothing_is_lost_while_the_endpoint(tmp_path: Path, fault: Script | None
 
 
 async def one_bad_event(folder: Path) -> tuple[Receiver, int]:
-    receiver = Receiver()
-    receiver.script = faults.refuse_content("poison")
-    await receiver.start()
     log = folder / "app.log"
     lines = [f"line-{number:06d}" for number in range(4000)]
     lines[1234] = "line-001234 poison"
     log.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    agent = AgentProcess(write_config(folder, receiver.url, [{"name": "a", "paths": [str(log)], "format": "raw"}]))
-    await receiver.wait_for(lambda: len(receiver.acked) >= 3999)
-    status = await asyncio.to_thread(agent.stop)
-    await receiver.stop()
-    return receiver, status
+    async with Receiver() as receiver:
+        receiver.script = faults.refuse_content("poison")
+        config = write_config(folder, receiver.url, [{"name": "a", "paths": [str(log)], "format": "raw"}])
+        with AgentProcess(config) as agent:
+            await receiver.wait_for(lambda: len(receiver.acked) >= 3999)
+            return receiver, await agent.drained()
 
 
 def test_one_bad_event_becomes_one_dead_letter_and_the_rest_arrives_once(tmp_path: Path) -> None:

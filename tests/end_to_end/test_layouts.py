@@ -31,13 +31,11 @@ def odd_line(number: int) -> str:
 
 
 async def shipped(folder: Path, log: Path) -> list[Event]:
-    receiver = Receiver()
-    await receiver.start()
-    source: dict[str, object] = {"name": "app", "paths": [str(log)], "timestamp": {"timezone": "UTC"}}
-    # One request at a time: of several under way, which arrives first is nobody's promise.
-    config = write_config(folder, receiver.url, [source], concurrency=1)
-    status, totals = await asyncio.to_thread(run_once, config)
-    await receiver.stop()
+    async with Receiver() as receiver:
+        source: dict[str, object] = {"name": "app", "paths": [str(log)], "timestamp": {"timezone": "UTC"}}
+        # One request at a time: of several under way, which arrives first is nobody's promise.
+        config = write_config(folder, receiver.url, [source], concurrency=1)
+        status, totals = await asyncio.to_thread(run_once, config)
     assert (status, totals["balanced"]) == (0, True)
     return receiver.acked
 
@@ -70,18 +68,15 @@ def test_a_file_met_with_its_first_line_is_known_when_it_has_grown(tmp_path: Pat
     async def scene() -> list[Event]:
         log = tmp_path / "young.log"
         log.write_text(odd_line(0), encoding="utf-8")
-        receiver = Receiver()
-        await receiver.start()
         source: dict[str, object] = {"name": "app", "paths": [str(log)], "timestamp": {"timezone": "UTC"}}
-        agent = AgentProcess(write_config(tmp_path, receiver.url, [source]))
-        await receiver.wait_for(lambda: len(receiver.acked) == 1)
-        for number in range(1, 14):
-            with log.open("a", encoding="utf-8") as file:
-                file.write(odd_line(number) + "  and more\n")
-            await receiver.wait_for(lambda: any(f"c {number}" in text for text in receiver.contents()))  # noqa: B023
-        status = await asyncio.to_thread(agent.stop)
-        await receiver.stop()
-        assert status == 0
+        async with Receiver() as receiver:
+            with AgentProcess(write_config(tmp_path, receiver.url, [source])) as agent:
+                await receiver.wait_for(lambda: len(receiver.acked) == 1)
+                for number in range(1, 14):
+                    with log.open("a", encoding="utf-8") as file:
+                        file.write(odd_line(number) + "  and more\n")
+                    await receiver.wait_for(lambda: any(f"c {number}" in text for text in receiver.contents()))  # noqa: B023
+                assert await agent.drained() == 0
         return receiver.acked
 
     events = asyncio.run(scene())

@@ -24,6 +24,7 @@ from shipper.pipeline.journal import Journal
 from tests.end_to_end import receiver as faults
 from tests.end_to_end.agent_process import write_config
 from tests.end_to_end.receiver import Receiver
+from tests.patience import PATIENCE_SECONDS
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstandard.ZstdCompressor().compress,
@@ -173,6 +174,16 @@ class Scene:
         self.agent: Agent | None = None
         self.said: list[str] = []
         self.start_at = "beginning"
+        self._before = 0
+        """Acknowledged when the agent was started."""
+
+    async def __aenter__(self) -> Scene:
+        await self.receiver.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop(0)
+        await self.receiver.stop()
 
     async def start(self) -> Agent:
         logs = self.folder / "logs"
@@ -182,22 +193,28 @@ class Scene:
         }  # fmt: skip
         config = write_config(self.folder, self.receiver.url, [source], concurrency=1)
         self.agent = Agent(load(config, os.environ), Journal(self.said.append), watching=False)
+        self._before = len(self.receiver.acked)
         await self.agent.start()
         return self.agent
 
-    async def stop(self) -> None:
+    async def stop(self, drain_seconds: float = PATIENCE_SECONDS) -> None:
         agent, self.agent = self.agent, None
         if agent is not None:
-            await agent.stop(drain_seconds=1)
+            await agent.stop(drain_seconds)
 
     async def arrived(self) -> None:
-        await self.receiver.wait_for(lambda: len(self.receiver.acked) >= len(self.log.lines), 10)
+        await self.receiver.wait_for(lambda: len(self.receiver.acked) >= len(self.log.lines))
+
+    async def answers_known(self) -> None:
+        """Wait until the agent has had the answer to everything that was acknowledged."""
+        agent = self.agent
+        assert agent is not None
+        await self.receiver.wait_for(lambda: agent.totals().acked >= len(self.receiver.acked) - self._before)
 
 
 async def rotate_while(state: str, scene: Scene, case: Case) -> list[str]:
     log = scene.log
-    await scene.receiver.start()
-    try:
+    async with scene:
         log.append(*(f"first life line {number}" for number in range(40)))
         await scene.start()
         await scene.arrived()
@@ -218,9 +235,6 @@ async def rotate_while(state: str, scene: Scene, case: Case) -> list[str]:
         agent = await scene.start()  # and again: what was read is known after a restart too
         await agent.scanned(3)
         assert agent.totals().lost_bytes == 0
-    finally:
-        await scene.stop()
-        await scene.receiver.stop()
     return scene.receiver.contents()
 
 
@@ -242,12 +256,8 @@ def test_every_line_arrives_once_and_in_order(tmp_path: Path, case: Case, state:
 
 def play(scene: Scene, story: Callable[[Scene], Awaitable[None]]) -> None:
     async def run() -> None:
-        await scene.receiver.start()
-        try:
+        async with scene:
             await story(scene)
-        finally:
-            await scene.stop()
-            await scene.receiver.stop()
 
     asyncio.run(run())
 
@@ -288,7 +298,8 @@ def test_a_compressed_file_is_read_on_after_a_restart_from_where_it_was_read_to(
         scene.receiver.script = lambda _: (204, b"") if len(scene.receiver.acked) < 10_000 else (503, b"")
         await scene.start()
         await scene.receiver.wait_for(lambda: len(scene.receiver.acked) >= 10_000)
-        await scene.stop()
+        await scene.answers_known()
+        await scene.stop(0)
         pack_name = log.beside("app.log.1.zst").rename(log.beside("app.log.2.zst"))
         taken = len(scene.receiver.acked)
         assert taken < 30_000
@@ -355,7 +366,7 @@ def test_a_row_that_was_saved_before_its_first_line_was_read_knows_its_file(tmp_
         log.append("one", "two")
         agent = await scene.start()
         await agent.scanned(2)
-        await scene.stop()
+        await scene.stop(0)
         copied_then_compressed(log)
         scene.receiver.script = faults.accept
         await scene.start()

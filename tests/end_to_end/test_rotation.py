@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from shipper.pipeline.journal import Journal
 from tests.end_to_end import receiver as faults
 from tests.end_to_end.agent_process import write_config
 from tests.end_to_end.receiver import Receiver
+from tests.patience import PATIENCE_SECONDS
 
 LONG_HEAD = [f"# banner line {number} " + "=" * 60 for number in range(20)]
 
@@ -122,6 +123,14 @@ class Scene:
         self.agent: Agent | None = None
         self.said: list[str] = []
 
+    async def __aenter__(self) -> Scene:
+        await self.receiver.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop(0)
+        await self.receiver.stop()
+
     async def start(self) -> None:
         config = write_config(
             self.folder,
@@ -131,10 +140,10 @@ class Scene:
         self.agent = Agent(load(config, os.environ), Journal(self.said.append), watching=self.watching)
         await self.agent.start()
 
-    async def stop(self) -> None:
-        if self.agent is not None:
-            await self.agent.stop(drain_seconds=5)
-            self.agent = None
+    async def stop(self, drain_seconds: float = PATIENCE_SECONDS) -> None:
+        agent, self.agent = self.agent, None
+        if agent is not None:
+            await agent.stop(drain_seconds)
 
     async def arrived(self, lines: list[str]) -> None:
         await self.receiver.wait_for(lambda: len(self.receiver.acked) >= len(lines))
@@ -143,31 +152,30 @@ class Scene:
 async def rotate_while(
     state: str, folder: Path, logs: list[Log], case: Callable[[Log], None], *, watching: bool
 ) -> list[str]:
-    scene = Scene(folder, watching=watching)
-    await scene.receiver.start()
-    await scene.start()
-    await scene.arrived([line for log in logs for line in log.lines])
-    if state == "down":
-        await scene.stop()
-    elif state == "stalled":
-        scene.receiver.script = faults.always(503)
-    for log in logs:
-        log.append("unread when it happens") if case is not delete_and_recreate or state == "none" else None
-        case(log)
-    if state == "down":
+    async with Scene(folder, watching=watching) as scene:
         await scene.start()
-    elif state == "stalled":
+        await scene.arrived([line for log in logs for line in log.lines])
+        if state == "down":
+            await scene.stop()
+        elif state == "stalled":
+            scene.receiver.script = faults.always(503)
+        for log in logs:
+            if case is not delete_and_recreate:
+                log.append("unread when it happens")
+            case(log)
+        if state == "down":
+            await scene.start()
+        elif state == "stalled":
+            assert scene.agent is not None
+            await scene.agent.scanned(2)
+            scene.receiver.script = faults.accept
+        await scene.arrived([line for log in logs for line in log.lines])
+        for log in logs:
+            log.append("the last line")
+        await scene.arrived([line for log in logs for line in log.lines])
         assert scene.agent is not None
-        await scene.agent.scanned(2)
-        scene.receiver.script = faults.accept
-    await scene.arrived([line for log in logs for line in log.lines])
-    for log in logs:
-        log.append("the last line")
-    await scene.arrived([line for log in logs for line in log.lines])
-    assert scene.agent is not None
-    await scene.agent.scanned(2)  # time enough to ship something twice
-    await scene.stop()
-    await scene.receiver.stop()
+        await scene.agent.scanned(2)  # time enough to ship something twice
+        await scene.stop()
     return scene.receiver.contents()
 
 
@@ -189,6 +197,3 @@ def test_every_line_arrives_once(
     arrived = asyncio.run(rotate_while(state, tmp_path, logs, case, watching=watching))
 
     assert sorted(arrived) == sorted(line for log in logs for line in log.lines)
-
-
-Step = Callable[[Scene], Awaitable[None]]

@@ -17,14 +17,12 @@ def test_a_runaway_pattern_ships_its_record_unparsed_and_tagged_while_other_sour
     good.write_text("".join(f"line {number}\n" for number in range(1000)), encoding="utf-8")
 
     async def scene() -> tuple[int, dict[str, object], list[Event]]:
-        receiver = Receiver()
-        await receiver.start()
         sources: list[dict[str, object]] = [
             {"name": "bad", "paths": [str(bad)], "pattern": "^(?P<letters>(a+)+)$"},
             {"name": "good", "paths": [str(good)], "format": "raw"},
         ]
-        status, totals = await asyncio.to_thread(run_once, write_config(tmp_path, receiver.url, sources))
-        await receiver.stop()
+        async with Receiver() as receiver:
+            status, totals = await asyncio.to_thread(run_once, write_config(tmp_path, receiver.url, sources))
         return status, totals, receiver.acked
 
     status, totals, events = asyncio.run(scene())

@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.end_to_end import receiver as faults
-from tests.end_to_end.agent_process import AgentProcess, write_config
+from tests.end_to_end.agent_process import AgentProcess, agents, write_config
 from tests.end_to_end.receiver import Receiver
 
 LINES = [f"line {number:06d} {'x' * 80}" for number in range(30_000)]
@@ -46,31 +48,37 @@ def held_deleted(agent: AgentProcess, folder: Path) -> list[str]:
     return found
 
 
+@asynccontextmanager
+async def refusing(folder: Path) -> AsyncIterator[Receiver]:
+    """An endpoint that is busy, and a folder for logs."""
+    (folder / "logs").mkdir()
+    async with Receiver() as receiver:
+        receiver.script = faults.always(503)
+        yield receiver
+
+
 async def outage(folder: Path, *, kill: bool) -> Receiver:
     """Let two files be written and deleted while the endpoint is down; return the receiver when all has arrived."""
-    receiver = Receiver()
-    await receiver.start()
-    (folder / "logs").mkdir()
-    config = configure(folder, receiver.url)
-    receiver.script = faults.always(503)
-    agent = AgentProcess(config)
-    log = folder / "logs" / "app.log"
-    log.write_text("".join(line + "\n" for line in LINES[:20_000]), encoding="utf-8")
-    await receiver.wait_for(lambda: bool(receiver.seen), 60)
-    log.unlink()
-    log.write_text("".join(line + "\n" for line in LINES[20_000:]), encoding="utf-8")
-    await receiver.wait_for(lambda: len(said(folder, "file_spilled")) == 1, 60)
-    assert held_deleted(agent, folder) == []
-    if kill:
-        agent.kill()
-        agent = AgentProcess(config)
-        await receiver.wait_for(lambda: len(said(folder, "agent_started")) == 2, 60)
-    receiver.script = faults.accept
-    await receiver.wait_for(lambda: len(receiver.distinct) >= len(LINES), 60)
-    await receiver.wait_for(lambda: not segments(folder), 60)
-    assert agent.stop() == 0
-    await receiver.stop()
-    return receiver
+    async with refusing(folder) as receiver:
+        config = configure(folder, receiver.url)
+        with agents(config) as start:
+            agent = start()
+            log = folder / "logs" / "app.log"
+            log.write_text("".join(line + "\n" for line in LINES[:20_000]), encoding="utf-8")
+            await receiver.wait_for(lambda: bool(receiver.seen))
+            log.unlink()
+            log.write_text("".join(line + "\n" for line in LINES[20_000:]), encoding="utf-8")
+            await receiver.wait_for(lambda: len(said(folder, "file_spilled")) == 1)
+            assert held_deleted(agent, folder) == []
+            if kill:
+                agent.kill()
+                agent = start()
+                await receiver.wait_for(lambda: len(said(folder, "agent_started")) == 2)
+            receiver.script = faults.accept
+            await receiver.wait_for(lambda: len(receiver.distinct) >= len(LINES))
+            await receiver.wait_for(lambda: not segments(folder))
+            assert await agent.drained() == 0
+        return receiver
 
 
 def test_what_is_deleted_while_the_endpoint_is_down_arrives_once_and_holds_no_descriptor(tmp_path: Path) -> None:
@@ -87,46 +95,36 @@ def test_what_was_spilled_survives_the_process(tmp_path: Path) -> None:
 
 def test_the_spill_is_compressed_and_for_its_owner_only(tmp_path: Path) -> None:
     async def story() -> None:
-        receiver = Receiver()
-        await receiver.start()
-        (tmp_path / "logs").mkdir()
-        receiver.script = faults.always(503)
-        agent = AgentProcess(configure(tmp_path, receiver.url))
-        log = tmp_path / "logs" / "app.log"
-        log.write_text("".join(line + "\n" for line in LINES), encoding="utf-8")
-        size = log.stat().st_size
-        await receiver.wait_for(lambda: bool(receiver.seen), 60)
-        log.unlink()
-        await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1, 60)
+        async with refusing(tmp_path) as receiver:
+            with AgentProcess(configure(tmp_path, receiver.url)):
+                log = tmp_path / "logs" / "app.log"
+                log.write_text("".join(line + "\n" for line in LINES), encoding="utf-8")
+                size = log.stat().st_size
+                await receiver.wait_for(lambda: bool(receiver.seen))
+                log.unlink()
+                await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1)
 
-        assert stat.S_IMODE((tmp_path / "state" / "spill").stat().st_mode) == 0o700
-        assert {stat.S_IMODE(path.stat().st_mode) for path in segments(tmp_path)} == {0o600}
-        assert sum(path.stat().st_size for path in segments(tmp_path)) < size / 10
-
-        agent.kill()
-        await receiver.stop()
+                assert stat.S_IMODE((tmp_path / "state" / "spill").stat().st_mode) == 0o700
+                assert {stat.S_IMODE(path.stat().st_mode) for path in segments(tmp_path)} == {0o600}
+                assert sum(path.stat().st_size for path in segments(tmp_path)) < size / 10
 
     asyncio.run(story())
 
 
 def test_at_the_cap_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
     async def story() -> None:
-        receiver = Receiver()
-        await receiver.start()
-        (tmp_path / "logs").mkdir()
-        receiver.script = faults.always(503)
-        agent = AgentProcess(configure(tmp_path, receiver.url, spill="64KiB"))
         log = tmp_path / "logs" / "app.log"
         noise = [f"{number:06d} {os.urandom(60).hex()}" for number in range(6_000)]
-        log.write_text("".join(line + "\n" for line in noise), encoding="utf-8")
-        await receiver.wait_for(lambda: bool(receiver.seen), 60)
-        log.unlink()
-        await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1, 60)
-        receiver.script = faults.accept
-        await receiver.wait_for(lambda: noise[-1] in receiver.distinct, 60)
-        await receiver.wait_for(lambda: not segments(tmp_path), 60)
-        assert agent.stop() == 0
-        await receiver.stop()
+        async with refusing(tmp_path) as receiver:
+            with AgentProcess(configure(tmp_path, receiver.url, spill="64KiB")) as agent:
+                log.write_text("".join(line + "\n" for line in noise), encoding="utf-8")
+                await receiver.wait_for(lambda: bool(receiver.seen))
+                log.unlink()
+                await receiver.wait_for(lambda: len(said(tmp_path, "file_spilled")) == 1)
+                receiver.script = faults.accept
+                await receiver.wait_for(lambda: noise[-1] in receiver.distinct)
+                await receiver.wait_for(lambda: not segments(tmp_path))
+                assert await agent.drained() == 0
 
         lost = [line for line in noise if line not in receiver.distinct]
         words = [dict(word.split("=", 1) for word in line.split()[:5]) for line in said(tmp_path, "bytes_lost")]

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
 from shipper.adapters.control import NoAgent, ask
 from tests.end_to_end.agent_process import write_config
 from tests.end_to_end.receiver import Receiver
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +55,6 @@ class Scene:
                 stdout=log, stderr=log, cwd=ROOT,
                 env={**os.environ, "SHIPPER_FAULTS": str(self.faults), **self.environ},
             )  # fmt: skip
-        atexit.register(self.abandon)
         await self.until(lambda: self.said().count("event=agent_started") > started)
         return self.process
 
@@ -73,13 +71,13 @@ class Scene:
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
-    async def until(self, reached: Callable[[], bool], seconds: float = 30.0) -> None:
+    async def until(self, reached: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
         try:
             await self.receiver.wait_for(reached, seconds)
         except TimeoutError:
             raise AssertionError(f"not in {seconds:g} s; the agent has said:\n{self.said()[-6000:]}") from None
 
-    async def arrived(self, *lines: str, seconds: float = 30.0) -> None:
+    async def arrived(self, *lines: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until *lines*, or else everything that was written, was acknowledged."""
         wanted = set(lines or self.written)
         await self.until(lambda: wanted <= self.receiver.distinct, seconds)
@@ -94,7 +92,7 @@ class Scene:
         reasons = cast("list[dict[str, str]]", view["reasons"])
         return str(view["colour"]), [reason["code"] for reason in reasons]
 
-    async def turns(self, colour: str, code: str | None = None, seconds: float = 30.0) -> None:
+    async def turns(self, colour: str, code: str | None = None, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until health is *colour*, for the reason *code* where one is named."""
         async with asyncio.timeout(seconds):
             while True:
@@ -103,7 +101,7 @@ class Scene:
                     return
                 await asyncio.sleep(0.1)
 
-    async def stop(self, number: int = signal.SIGTERM, seconds: float = 30.0) -> int:
+    async def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE_SECONDS) -> int:
         """Send a signal and return the exit status."""
         if self.process is None:
             raise AssertionError("no agent runs")
@@ -117,22 +115,15 @@ class Scene:
             process.wait()
 
 
-@asynccontextmanager
-async def _opened(scene: Scene) -> AsyncIterator[Scene]:
-    await scene.receiver.start()
-    try:
-        yield scene
-    finally:
-        scene.put("release")
-        await asyncio.to_thread(scene.abandon)
-        await scene.receiver.stop()
-
-
 def play(scene: Scene, story: Callable[[Scene], Awaitable[None]]) -> None:
-    """Run *story* with the endpoint up."""
+    """Run *story* with the endpoint up; when it ends, however it does, nothing runs any more."""
 
     async def run() -> None:
-        async with _opened(scene):
-            await story(scene)
+        async with scene.receiver:
+            try:
+                await story(scene)
+            finally:
+                scene.put("release")
+                scene.abandon()
 
     asyncio.run(run())

@@ -134,7 +134,7 @@ def test_what_is_very_long_arrives_in_parts_from_which_it_can_be_put_together(tm
         (scene.logs / "trace.txt").write_text("\n".join([*trace, "INFO the next", ""]), encoding="ascii")
         (scene.logs / "cri.txt").write_text(interleaved(), encoding="ascii")
         for last in ("long: the next", '{"message":"value: the next"}', "INFO the next", "cri: the last"):
-            await scene.arrived(last, seconds=90)
+            await scene.arrived(last)
 
         expect(scene, "content: a line of 50 MB", "long.log", "", [line, "long: the next"])
         expect(scene, "content: a JSON value of 10 MB", "value.json", "", [value, '{"message":"value: the next"}'])

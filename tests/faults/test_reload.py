@@ -78,7 +78,7 @@ def test_hangup_signals_under_load(tmp_path: Path) -> None:
                 break
         config.write_text(json.dumps(turns[-1]), encoding="utf-8")
         writing.cancel()
-        await scene.arrived(seconds=60)
+        await scene.arrived()
         after = Held(process.pid)
 
         found = outcome(f"config: SIGHUP {sent} times in {SECONDS:g} s", scene.written, scene.receiver.contents())

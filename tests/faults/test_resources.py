@@ -69,7 +69,7 @@ def test_nice_19_beside_busy_neighbours_it_is_slower_and_loses_nothing(tmp_path:
         for number in range(20):
             scene.append(f"{number % 4}.log", *lines(f"round {number:02d}", 100))
             await asyncio.sleep(0.02)
-        await scene.arrived(seconds=60)
+        await scene.arrived()
 
         assert await scene.stop() == 0
         assert kept(scene, "nice 19")
@@ -115,7 +115,7 @@ def test_a_thousand_files_that_end_in_the_middle_of_a_line_stay_within_the_budge
         for number in range(1000):
             scene.append(f"{number:04d}.log", "end")
         scene.written = [f"{number:04d} {half}end" for number in range(1000)]
-        await scene.arrived(seconds=90)
+        await scene.arrived()
         peak = status_mb(process.pid, "VmHWM")
 
         assert await scene.stop() == 0
@@ -141,7 +141,7 @@ def test_with_96_megabytes_a_backlog_is_delivered(tmp_path: Path) -> None:
         scene.append("app.log", *lines("backlog", 200_000))
         process = await scene.start()
         (group / "cgroup.procs").write_text(str(process.pid))
-        await scene.arrived(seconds=90)
+        await scene.arrived()
 
         assert await scene.stop() == 0
         assert kept(scene, "memory control group of 96 MB")

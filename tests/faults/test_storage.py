@@ -11,7 +11,10 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -21,6 +24,9 @@ from tests.end_to_end.receiver import Receiver
 from tests.faults.disks import LoopDisk, SmallDisk, loop_disk, small_disk
 from tests.faults.outcome import outcome
 from tests.faults.scene import ROOT, Scene, play
+from tests.patience import PATIENCE_SECONDS
+
+Disk = TypeVar("Disk", SmallDisk, LoopDisk)
 
 
 def lines(name: str, count: int = 200) -> list[str]:
@@ -31,17 +37,28 @@ def kept(scene: Scene, fault: str, *, declared_lost: int = 0) -> bool:
     return outcome(fault, scene.written, scene.receiver.contents(), declared_lost=declared_lost).kept
 
 
+def play_on(made: AbstractContextManager[Disk], scene: Scene, story: Callable[[Scene, Disk], Awaitable[None]]) -> None:
+    """Run *story* with a disk of its own."""
+    with made as disk:
+        play(scene, lambda scene: story(scene, disk))
+
+
+async def begun(scene: Scene) -> None:
+    """Start the agent and wait until the first lines have arrived."""
+    scene.append("app.log", *lines("before"))
+    await scene.start()
+    await scene.arrived()
+
+
 async def saved_again(scene: Scene) -> None:
-    await scene.until(lambda: "event=state_saved_again" in scene.said(), 40)
+    await scene.until(lambda: "event=state_saved_again" in scene.said())
 
 
 def test_a_full_state_disk_stops_reading_and_loses_nothing(tmp_path: Path) -> None:
     """What is on its way is delivered, no more is read, the reason is said; with room it goes on by itself."""
 
     async def story(scene: Scene, disk: SmallDisk) -> None:
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         disk.fill()
         for number in range(200):
             scene.append("app.log", *lines(f"during-{number:03d}", 20))
@@ -62,18 +79,14 @@ def test_a_full_state_disk_stops_reading_and_loses_nothing(tmp_path: Path) -> No
         assert await scene.stop() == 0
         assert kept(scene, "state_dir full (ENOSPC)")
 
-    scene = Scene(tmp_path)
-    with small_disk(tmp_path / "state") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(small_disk(tmp_path / "state"), Scene(tmp_path), story)
 
 
 def test_a_state_disk_that_turns_read_only_stops_reading_and_loses_nothing(tmp_path: Path) -> None:
     """As ext4 does after an error of its journal. It takes a repair, and the agent goes on from what was saved."""
 
     async def story(scene: Scene, disk: LoopDisk) -> None:
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         disk.turn_read_only()
         scene.append("app.log", *lines("during"))
         await scene.until(lambda: "event=state_not_saved" in scene.said())
@@ -90,9 +103,7 @@ def test_a_state_disk_that_turns_read_only_stops_reading_and_loses_nothing(tmp_p
         assert await scene.stop() == 0
         assert kept(scene, "state_dir turns read-only (EROFS)")
 
-    scene = Scene(tmp_path)
-    with loop_disk(tmp_path / "state") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(loop_disk(tmp_path / "state"), Scene(tmp_path), story)
 
 
 def test_bad_blocks_under_a_log_hold_that_file_up_and_no_other(tmp_path: Path) -> None:
@@ -118,15 +129,12 @@ def test_bad_blocks_under_a_log_hold_that_file_up_and_no_other(tmp_path: Path) -
         assert kept(scene, "EIO on reads of one log")
 
     scene = Scene(tmp_path)
-    with loop_disk(scene.logs / "bad") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(loop_disk(scene.logs / "bad"), scene, story)
 
 
 def test_killed_while_the_state_disk_is_full_it_sends_again_what_was_not_saved(tmp_path: Path) -> None:
     async def story(scene: Scene, disk: SmallDisk) -> None:
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         disk.fill()
         scene.append("app.log", *lines("during", 2000))
         await scene.until(lambda: "event=state_not_saved" in scene.said())
@@ -138,16 +146,12 @@ def test_killed_while_the_state_disk_is_full_it_sends_again_what_was_not_saved(t
         assert await scene.stop() == 0
         assert kept(scene, "state_dir full, killed")
 
-    scene = Scene(tmp_path)
-    with small_disk(tmp_path / "state") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(small_disk(tmp_path / "state"), Scene(tmp_path), story)
 
 
 def test_stopped_while_the_state_disk_is_full_it_ends_in_time_and_goes_on_later(tmp_path: Path) -> None:
     async def story(scene: Scene, disk: SmallDisk) -> None:
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         disk.fill()
         scene.append("app.log", *lines("during", 2000))
         await scene.until(lambda: "event=state_not_saved" in scene.said())
@@ -162,9 +166,7 @@ def test_stopped_while_the_state_disk_is_full_it_ends_in_time_and_goes_on_later(
         assert await scene.stop() == 0
         assert kept(scene, "state_dir full, stopped")
 
-    scene = Scene(tmp_path)
-    with small_disk(tmp_path / "state") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(small_disk(tmp_path / "state"), Scene(tmp_path), story)
 
 
 def test_with_no_room_for_a_dead_letter_the_offset_does_not_pass_it(tmp_path: Path) -> None:
@@ -172,9 +174,7 @@ def test_with_no_room_for_a_dead_letter_the_offset_does_not_pass_it(tmp_path: Pa
 
     async def story(scene: Scene, disk: SmallDisk) -> None:
         scene.receiver.script = endpoint.refuse_content("poison")
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         disk.fill()
         scene.append("app.log", "poison")
         await scene.until(lambda: "event=state_not_saved" in scene.said())
@@ -189,36 +189,31 @@ def test_with_no_room_for_a_dead_letter_the_offset_does_not_pass_it(tmp_path: Pa
         assert [letter["event"]["content"] for letter in letters] == ["poison"]
         assert kept(scene, "dead letters: disk full", declared_lost=len(letters))
 
-    scene = Scene(tmp_path)
-    with small_disk(tmp_path / "state") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(small_disk(tmp_path / "state"), Scene(tmp_path), story)
 
 
 def test_a_file_that_is_deleted_while_nothing_can_be_spilled_is_held_open(tmp_path: Path) -> None:
     """Endpoint down, disk full, file deleted: its bytes stay within reach until there is room or an answer."""
 
     async def story(scene: Scene, disk: SmallDisk) -> None:
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         scene.receiver.script = endpoint.always(503)
         log = scene.append("app.log", *lines("unread", 20_000))
-        await scene.until(lambda: bool(scene.receiver.seen) and scene.receiver.seen[-1] != scene.receiver.acked[-1:])
+        await scene.until(lambda: str(scene.receiver.seen[-1][-1]["content"]).startswith("unread"))
         disk.fill()
         log.unlink()
         scene.append("app.log", *lines("new"))
         await scene.until(lambda: "event=file_drain" in scene.said() or "event=file_renamed" in scene.said())
         scene.receiver.script = endpoint.accept
         disk.make_room()
-        await scene.arrived(seconds=60)
+        await scene.arrived()
 
         assert await scene.stop() == 0
         assert kept(scene, "deleted while the endpoint is down and the spill's disk is full")
 
     scene = Scene(tmp_path)
     scene.limits = {"memory": "4MiB"}
-    with small_disk(tmp_path / "state") as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(small_disk(tmp_path / "state"), scene, story)
 
 
 def test_a_log_on_a_full_disk_is_delivered_up_to_its_last_byte(tmp_path: Path) -> None:
@@ -244,8 +239,7 @@ def test_a_log_on_a_full_disk_is_delivered_up_to_its_last_byte(tmp_path: Path) -
         assert kept(scene, "disk of the logs full")
 
     scene = Scene(tmp_path)
-    with small_disk(scene.logs) as disk:
-        play(scene, lambda scene: story(scene, disk))
+    play_on(small_disk(scene.logs), scene, story)
 
 
 def test_a_state_directory_that_is_removed_under_the_agent_ends_in_no_loss(tmp_path: Path) -> None:
@@ -255,7 +249,7 @@ def test_a_state_directory_that_is_removed_under_the_agent_ends_in_no_loss(tmp_p
         await scene.arrived()
         await asyncio.to_thread(shutil.rmtree, tmp_path / "state")
         scene.append("app.log", *lines("during"))
-        await scene.until(lambda: process.poll() is not None or set(scene.written) <= scene.receiver.distinct, 40)
+        await scene.until(lambda: process.poll() is not None or set(scene.written) <= scene.receiver.distinct)
         if process.poll() is None:
             await scene.stop()
         scene.process = None
@@ -273,9 +267,7 @@ def test_an_older_copy_of_the_state_sends_again_and_skips_nothing(tmp_path: Path
     """A backup that was put back: what was acknowledged since is sent twice."""
 
     async def story(scene: Scene) -> None:
-        scene.append("app.log", *lines("before"))
-        await scene.start()
-        await scene.arrived()
+        await begun(scene)
         assert await scene.stop() == 0
         await asyncio.to_thread(shutil.copytree, tmp_path / "state", tmp_path / "older")
         await scene.start()
@@ -311,7 +303,7 @@ def test_a_state_directory_that_cannot_be_used_ends_with_74_and_the_mend(tmp_pat
 
         done = subprocess.run(
             [sys.executable, "-m", "shipper", "run", "-c", str(config)],
-            capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=ROOT,
         )  # fmt: skip
 
     assert done.returncode == 74, done.stderr

@@ -51,7 +51,7 @@ async def latency(scene: Scene, name: str, line: str) -> float:
     """Append a line and return the seconds until it was acknowledged."""
     began = time.monotonic()
     scene.append(name, line)
-    await scene.arrived(line, seconds=60)
+    await scene.arrived(line)
     return time.monotonic() - began
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, cast
 
 from tests.end_to_end.receiver import Event, Receiver
+from tests.http_loop import Request
 
 
 class Exchange(NamedTuple):
@@ -22,9 +23,7 @@ class Exchange(NamedTuple):
 
     def take(self, events: list[Event] | None = None) -> None:
         """Keep *events*, or all: they are stored, whatever becomes of the answer."""
-        kept = self.events if events is None else events
-        self.endpoint.acked.extend(kept)
-        self.endpoint.distinct.update(str(event["content"]) for event in kept)
+        self.endpoint.take(self.events if events is None else events)
 
     async def say(self, text: str) -> None:
         """Write *text*, with line ends as HTTP has them."""
@@ -53,33 +52,24 @@ class Troubled(Receiver):
     """Serves one port as *trouble* has it; *met* counts the requests that it has spoiled."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
-        super().__init__()
-        self.host = host
+        super().__init__(host=host)
         self.trouble: Trouble = well
         self.closes_at_once = False
         self.met = 0
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=1 << 25)
-        self.port = self._server.sockets[0].getsockname()[1]
+    def welcomes(self) -> bool:
+        """Close at once, where that is the trouble."""
+        self.met += self.closes_at_once
+        self.changed.set()
+        return not self.closes_at_once
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+    async def answer(self, request: Request) -> bool:
+        """Do what the trouble does."""
+        events = cast("list[Event]", json.loads(request.body))
+        self.seen.append(events)
+        trouble = self.trouble
         try:
-            goes_on = not self.closes_at_once
-            self.met += self.closes_at_once
-            while goes_on:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-                events = cast("list[Event]", json.loads(await reader.readexactly(length)))
-                self.seen.append(events)
-                trouble = self.trouble
-                goes_on = await trouble(Exchange(self, events, writer))
-                self.met += trouble is not well
-                self.changed.set()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
+            return await trouble(Exchange(self, events, request.writer))
         finally:
+            self.met += trouble is not well
             self.changed.set()
-            self._writers.discard(writer)
-            writer.close()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from shipper.config import load
@@ -14,6 +13,7 @@ from shipper.pipeline.agent import Agent
 from shipper.pipeline.journal import Journal
 from tests.end_to_end.agent_process import write_config
 from tests.end_to_end.receiver import Receiver
+from tests.patience import PATIENCE_SECONDS
 
 
 class Scene:
@@ -53,7 +53,7 @@ class Scene:
             file.writelines(line + "\n" for line in lines)
         return path
 
-    async def arrived(self, count: int, seconds: float = 20.0) -> list[str]:
+    async def arrived(self, count: int, seconds: float = PATIENCE_SECONDS) -> list[str]:
         """Wait until *count* events were acknowledged, and return their contents."""
         await self.receiver.wait_for(lambda: len(self.receiver.acked) >= count, seconds)
         return self.receiver.contents()
@@ -63,21 +63,14 @@ class Scene:
         return [text.split()[0].removeprefix("event=") for text in self.said]
 
 
-@asynccontextmanager
-async def _opened(scene: Scene) -> AsyncIterator[Scene]:
-    await scene.receiver.start()
-    try:
-        yield scene
-    finally:
-        await scene.stop(0)
-        await scene.receiver.stop()
-
-
 def play(scene: Scene, story: Callable[[Scene], Awaitable[None]]) -> None:
-    """Run *story* with the endpoint up."""
+    """Run *story* with the endpoint up; when it ends, however it does, the agent does too."""
 
     async def run() -> None:
-        async with _opened(scene):
-            await story(scene)
+        async with scene.receiver:
+            try:
+                await story(scene)
+            finally:
+                await scene.stop(0)
 
     asyncio.run(run())

@@ -36,12 +36,12 @@ def test_opening_a_file_on_a_dead_server_does_not_hold_the_loop(
             scene.append(f"app{number}.log", f"app {number}")
         await scene.arrived(1 + 2 * OPEN_FILES)
         held = agent.parts.tailer.by_path[f"{scene.logs}/hangs.log"]
-        await scene.receiver.wait_for(lambda: held.file is None, 8)
+        await scene.receiver.wait_for(lambda: held.file is None)
         monkeypatch.setattr(os, "open", open_slowly)
 
         scene.append("hangs.log", "hangs 1")
-        await scene.receiver.wait_for(asked.is_set, 8)
-        await scene.receiver.wait_for(lambda: bool(agent.parts.tailer.reads.hanging), 8)
+        await scene.receiver.wait_for(asked.is_set)
+        await scene.receiver.wait_for(lambda: bool(agent.parts.tailer.reads.hanging))
         scene.append(f"app{2 * OPEN_FILES - 1}.log", "app goes on")
         await scene.arrived(2 + 2 * OPEN_FILES)
         answers.set()

@@ -115,7 +115,7 @@ def test_while_the_endpoint_fails_the_agent_does_not_talk_of_itself(tmp_path: Pa
         scene.receiver.script = faults.always(503)
         scene.append("app.log", "one")
         await scene.start()
-        await scene.receiver.wait_for(lambda: len(scene.receiver.seen) >= 25, 30)
+        await scene.receiver.wait_for(lambda: len(scene.receiver.seen) >= 25)
 
         assert {str(event["content"]) for events in scene.receiver.seen for event in events} == {"one"}
 

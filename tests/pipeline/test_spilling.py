@@ -46,9 +46,9 @@ def held_deleted(scene: Scene) -> list[str]:
 async def delete_while_stalled(scene: Scene) -> None:
     log = scene.append("app.log", *LINES)
     await scene.start()
-    await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+    await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
     log.unlink()
-    await scene.receiver.wait_for(lambda: bool(segments(scene)), 60)
+    await scene.receiver.wait_for(lambda: bool(segments(scene)))
 
 
 def test_while_the_endpoint_answers_a_deleted_file_is_read_from_its_descriptor(tmp_path: Path) -> None:
@@ -71,17 +71,17 @@ def test_a_deleted_file_that_is_still_written_keeps_its_descriptor_until_it_is_q
             writer.writelines(line + "\n" for line in LINES[:10_000])
             writer.flush()
             agent = await scene.start()
-            await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+            await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
             log.unlink()
-            await scene.receiver.wait_for(lambda: bool(segments(scene)), 60)
+            await scene.receiver.wait_for(lambda: bool(segments(scene)))
             for at in range(10_000, 20_000, 1000):
                 writer.writelines(line + "\n" for line in LINES[at : at + 1000])
                 writer.flush()
                 await agent.scanned(1)
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
         scene.receiver.script = faults.accept
 
-        assert await scene.arrived(20_000, 60) == LINES
+        assert await scene.arrived(20_000) == LINES
 
     play(stalled(tmp_path), story)
 
@@ -92,13 +92,13 @@ def test_when_the_disk_is_nearly_full_the_descriptor_goes_at_once(tmp_path: Path
         agent.parts.spilling.share_free = lambda _: 0.01
         agent.parts.spilling.stalled = lambda: False
         log = scene.append("app.log", *LINES)
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         log.unlink()
         await agent.scanned(2)
 
         assert held_deleted(scene) == []
         scene.receiver.script = faults.accept
-        assert await scene.arrived(20_000, 60) == LINES
+        assert await scene.arrived(20_000) == LINES
 
     play(stalled(tmp_path), story)
 
@@ -110,18 +110,18 @@ def test_a_full_disk_keeps_the_descriptor_and_is_tried_again(tmp_path: Path) -> 
         blocked.write_text("a file where the directory should be", encoding="utf-8")
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         log.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")))
         await agent.scanned(5)
         assert len(held_deleted(scene)) == len(said(scene, "spill_failed")) == 1
 
         blocked.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
 
         assert held_deleted(scene) == []
         scene.receiver.script = faults.accept
-        assert await scene.arrived(20_000, 60) == LINES
+        assert await scene.arrived(20_000) == LINES
 
     play(stalled(tmp_path), story)
 
@@ -144,9 +144,9 @@ def test_what_made_room_is_counted_also_where_a_later_write_fails(tmp_path: Path
             return [*dropped, *gone]
 
         spill.write = makes_room_and_then_fails  # type: ignore[method-assign]
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 20)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         log.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")), 20)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "spill_failed")))
 
         assert agent.totals().lost_bytes == gone[0].end - gone[0].start
         assert len(said(scene, "bytes_lost")) == 1
@@ -169,9 +169,9 @@ def test_bytes_of_a_file_that_nobody_follows_any_more_do_not_make_room_in_silenc
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *[random.randbytes(100).hex() for _ in range(10_000)])
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 20)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         log.unlink()
-        await scene.receiver.wait_for(lambda: len(said(scene, "bytes_lost")) > 1, 20)
+        await scene.receiver.wait_for(lambda: len(said(scene, "bytes_lost")) > 1)
 
         (first, *_) = said(scene, "bytes_lost")
         assert "id=900.0" in first
@@ -185,14 +185,14 @@ def test_with_no_room_for_a_spill_the_descriptor_is_kept(tmp_path: Path) -> None
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         log.unlink()
         await agent.scanned(6)
         assert len(held_deleted(scene)) == 1
 
         scene.receiver.script = faults.accept
 
-        assert await scene.arrived(20_000, 60) == LINES
+        assert await scene.arrived(20_000) == LINES
 
     play(stalled(tmp_path, spill="0"), story)
 
@@ -202,14 +202,14 @@ def test_what_is_in_the_spill_without_a_row_is_read_all_the_same(tmp_path: Path)
 
     async def story(scene: Scene) -> None:
         await delete_while_stalled(scene)
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
         await scene.stop(0)
         for name in ("offsets.db", "offsets.db-wal", "offsets.db-shm", "offsets.db.good"):
             (scene.folder / "state" / name).unlink(missing_ok=True)
         scene.receiver.script = faults.accept
         await scene.start()
 
-        assert sorted(set(await scene.arrived(20_000, 60))) == LINES
+        assert sorted(set(await scene.arrived(20_000))) == LINES
         assert len(said(scene, "spill_found")) == 1
 
     play(stalled(tmp_path), story)
@@ -221,12 +221,12 @@ def test_a_crash_between_the_copy_and_the_row_loses_nothing(tmp_path: Path) -> N
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
         await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         log.unlink()
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_drain")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_drain")))
         kept = scene.folder / "before"
         shutil.copytree(scene.folder / "state", kept, ignore=shutil.ignore_patterns("*.sock", "spill"))
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
         await scene.stop(0)
         shutil.move(scene.folder / "state" / "spill", kept / "spill")
         shutil.rmtree(scene.folder / "state")
@@ -234,7 +234,7 @@ def test_a_crash_between_the_copy_and_the_row_loses_nothing(tmp_path: Path) -> N
         scene.receiver.script = faults.accept
         await scene.start()
 
-        assert sorted(set(await scene.arrived(20_000, 60))) == LINES
+        assert sorted(set(await scene.arrived(20_000))) == LINES
 
     play(stalled(tmp_path), story)
 
@@ -242,7 +242,7 @@ def test_a_crash_between_the_copy_and_the_row_loses_nothing(tmp_path: Path) -> N
 def test_what_the_operator_forgets_goes_from_the_spill_too(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         await delete_while_stalled(scene)
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
         assert scene.agent is not None
         parts = scene.agent.parts
 
@@ -257,15 +257,15 @@ def test_the_spill_of_a_file_that_was_moved_back_is_given_up(tmp_path: Path) -> 
     async def story(scene: Scene) -> None:
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
-        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen), 60)
+        await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         away = log.rename(scene.folder / "away")
-        await scene.receiver.wait_for(lambda: bool(segments(scene)), 60)
+        await scene.receiver.wait_for(lambda: bool(segments(scene)))
         away.rename(log)
         await agent.scanned(4)
 
         assert Spill(scene.folder / "state", 1 << 20).keys == []
         scene.receiver.script = faults.accept
-        assert await scene.arrived(20_000, 60) == LINES
+        assert await scene.arrived(20_000) == LINES
 
     play(stalled(tmp_path), story)
 
@@ -274,9 +274,9 @@ def test_a_file_that_is_recreated_while_the_old_one_is_in_the_spill_comes_after_
     async def story(scene: Scene) -> None:
         await delete_while_stalled(scene)
         scene.append("app.log", "the new file")
-        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")), 60)
+        await scene.receiver.wait_for(lambda: bool(said(scene, "file_spilled")))
         scene.receiver.script = faults.accept
 
-        assert await scene.arrived(20_001, 60) == [*LINES, "the new file"]
+        assert await scene.arrived(20_001) == [*LINES, "the new file"]
 
     play(stalled(tmp_path), story)

@@ -170,11 +170,7 @@ class Scene:
 
 async def with_scene(folder: Path, act: Callable[[Scene], object]) -> None:
     """Run *act* with a scene whose endpoint listens."""
-    receiver = Receiver()
-    await receiver.start()
-    try:
+    async with Receiver() as receiver:
         result = act(Scene(folder, receiver))
         if asyncio.iscoroutine(result):
             await result
-    finally:
-        await receiver.stop()

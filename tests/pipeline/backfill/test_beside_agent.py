@@ -74,7 +74,7 @@ def test_agent_and_backfill_run_at_once_and_nothing_is_sent_twice(tmp_path: Path
         config = write_config(scene.folder, scene.receiver.url, sources)
         agent = AgentProcess(config)
         try:
-            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) >= 1, 120)
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) >= 1)
             scene.write("app.log.1.gz", old)
             command = [sys.executable, "-m", "shipper", "backfill", "-c", str(config), "--quiet", str(live.parent)]
             backfill = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=subprocess.PIPE)
@@ -83,7 +83,7 @@ def test_agent_and_backfill_run_at_once_and_nothing_is_sent_twice(tmp_path: Path
                 file.write(more)
             _, complaints = await backfill.communicate()
             assert backfill.returncode == 0, complaints
-            await scene.receiver.wait_for(lambda: not scene.missing(live_text, more, old), 120)
+            await scene.receiver.wait_for(lambda: not scene.missing(live_text, more, old))
         finally:
             await asyncio.to_thread(agent.stop, 120)
 

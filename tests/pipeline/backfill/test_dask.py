@@ -93,7 +93,7 @@ def test_a_dask_worker_that_is_killed_loses_nothing_and_the_totals_stay_exact(
             await client.close()
 
             async def murder() -> None:
-                await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 3000, 120)
+                await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 3000)
                 os.kill(victim, signal.SIGKILL)
 
             murdering = asyncio.create_task(murder())

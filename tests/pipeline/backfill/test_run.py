@@ -103,7 +103,7 @@ def test_a_worker_that_is_killed_loses_nothing(tmp_path: Path, monkeypatch: pyte
         victims: list[int] = []
 
         async def murder(coordinator: Coordinator) -> None:
-            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 3000, 120)
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 3000)
             process = coordinator.crew.hands[0].process
             victims.append(process.pid)
             process.kill()
@@ -133,7 +133,7 @@ def test_a_stopped_run_goes_on_where_it_was_from_a_restart_point_in_a_gzip_file(
         path = scene.write("app.log.2.gz", text)
 
         async def stop(coordinator: Coordinator) -> None:
-            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 13_000, 120)
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 13_000)
             coordinator.stop()
 
         stops: list[asyncio.Task[None]] = []
@@ -305,7 +305,7 @@ def test_pause_lets_what_is_under_way_arrive_and_resume_goes_on(
         path = scene.write("app.log.1", text)
 
         async def pause() -> None:
-            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000, 120)
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000)
             kill(os.getpid(), signal.SIGTSTP)
 
         pausing = asyncio.create_task(pause())
