@@ -81,6 +81,8 @@ def head(status: Status) -> Iterator[RenderableType]:
     yield from _dead_letters(status)
     if status.saving_problem is not None:
         yield _line("offsets", f"cannot be saved: {status.saving_problem}", "red")
+        text = f"{status.unsaved_records:,} records; a crash now would send them again"
+        yield _line("", f"acknowledged, not saved yet: {text}", "red")
     if status.skipped:
         most = sorted(status.skipped.items(), key=lambda one: (-one[1], one[0]))
         counts = ", ".join(f"{count:,} {why[:1].lower()}{why[1:]}" for why, count in most)

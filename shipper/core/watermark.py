@@ -68,6 +68,12 @@ class Watermark:
         """Chunks that were tracked and are not below the safe offset."""
         return len(self._open)
 
+    @property
+    def acked_records(self) -> int:
+        """Records that are acknowledged and that `take` has not handed on, also above what is not settled yet."""
+        waiting = [account for ticket in self._open if ticket.done for account in ticket.accounts]
+        return sum(account.acked for account in (*(self._accounts or ()), *waiting))
+
     def track(self, end: int, carry: Carry, tail: bytes) -> Ticket:
         """Note that a chunk up to *end* is on its way.
 

@@ -38,6 +38,10 @@ class Row(Protocol):
     def key(self) -> FileKey:
         """Identity of the row."""
 
+    @property
+    def unsaved_acked(self) -> int:
+        """Records of it that are acknowledged and not saved."""
+
     def row(self, now_ms: int) -> Life:
         """Return the row as it should be saved now."""
 
@@ -88,6 +92,7 @@ class Committer:
         self._journal = journal
         self._now_ms = now_ms
         self._changed: dict[FileKey, Row] = {}
+        self._under_way: dict[FileKey, Row] = {}
         self._gone: list[FileKey] = []
         self._letters: list[DeadLetter] = []
         self._decisions: list[tuple[FileKey, str, str]] = []
@@ -97,6 +102,11 @@ class Committer:
         self.failing: str | None = None
         self.damaged = False
         self.rounds = 0
+
+    @property
+    def unsaved_acked(self) -> int:
+        """Records that are acknowledged and not saved: after a crash they would be sent again."""
+        return sum(row.unsaved_acked for row in {**self._under_way, **self._changed}.values())
 
     def changed(self, row: Row) -> None:
         """Save *row* with the next round."""
@@ -162,6 +172,7 @@ class Committer:
 
     def _end(self, saving: Round, writing: asyncio.Future[None]) -> bool:
         """Count *saving* as saved, or put it back, as *writing* has it."""
+        self._under_way = {}
         try:
             writing.result()
         except StateDamaged as error:
@@ -179,6 +190,7 @@ class Committer:
         """Return what waits; it waits no longer."""
         now_ms = self._now_ms()
         changed, self._changed = self._changed, {}
+        self._under_way = changed
         lives = [row.row(now_ms) for row in changed.values()]
         spans = [(key, entry) for key, row in changed.items() for entry in self._going_on(key, row.spans())]
         saving = Round(changed, lives, spans, self._gone, self._letters, self._decisions, now_ms)

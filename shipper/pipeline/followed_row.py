@@ -122,6 +122,11 @@ class FollowedRow:
         safe = self.watermark.safe
         return _encode_carry(safe.carry) if safe.offset == self.saved_offset else b""
 
+    @property
+    def unsaved_acked(self) -> int:
+        """Records that are acknowledged and that a crash would send again."""
+        return sum(account.acked for account in self._accounts) + self.watermark.acked_records
+
     def spans(self) -> list[Entry]:
         """Return the part of the ledger that is not saved yet, up to the offset of the last `row`."""
         self._accounts = compact(self._accounts) if self._accounts else ()

@@ -167,6 +167,7 @@ class Status(msgspec.Struct, kw_only=True):
         agent: `running`; `stopped` where this is what the state alone knows.
         ready: The first scan is done.
         saving_problem: Why offsets cannot be saved.
+        unsaved_records: Acknowledged (they count as such) and not saved yet: a crash now would send them again.
         files: Of the source that was asked for, or all where all were; the furthest behind first.
         files_left_out: That were not listed.
         forecasts: What will be lost or refused if things go on as they do.
@@ -192,6 +193,7 @@ class Status(msgspec.Struct, kw_only=True):
     totals: Totals
     dead_letters: DeadLetterStatus = DeadLetterStatus()
     saving_problem: str | None = None
+    unsaved_records: int = 0
     spill_bytes: int = 0
     spill_limit_bytes: int = 0
     forecasts: list[Forecast] = []

@@ -191,6 +191,7 @@ class Survey:
                 parts.letters.count, parts.letters.bytes, parts.config.dead_letters.max_bytes
             ),
             saving_problem=parts.committer.failing,
+            unsaved_records=parts.committer.unsaved_acked,
             spill_bytes=parts.spilling.spill.used_bytes,
             spill_limit_bytes=parts.config.limits.spill_bytes,
             forecasts=list(parts.tailer.forecasts.current),

@@ -32,6 +32,7 @@ from shipper.pipeline.status import (
     Status,
 )
 from shipper.pipeline.totals import Totals
+from tests.faults.disks import small_disk
 from tests.pipeline.agent_scene import Scene, play
 
 NOW_MS = 1_795_464_000_000
@@ -198,6 +199,33 @@ def test_a_running_agent_is_asked(tmp_path: Path) -> None:
         assert "app.log grew and was not read" in red.stdout
 
     play(Scene(tmp_path), story)
+
+
+def test_on_a_full_disk_what_is_acknowledged_and_not_saved_is_said_as_such(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.append("app.log", "saved")
+        agent = await scene.start()
+        await scene.arrived(1)
+        assert await agent.parts.sender.drain(10)
+        assert await agent.parts.committer.save()
+        disk.fill()
+        scene.append("app.log", *(f"line {number}" for number in range(40)))
+        await scene.receiver.wait_for(lambda: agent.parts.committer.failing is not None)
+        await scene.arrived(41)
+        await agent.parts.sender.drain(10)
+        config = str(scene.folder / "agent.yaml")
+
+        full = json.loads((await asyncio.to_thread(run, "-c", config, "--json")).stdout)
+        text = (await asyncio.to_thread(run, "-c", config)).stdout
+        disk.make_room()
+        await scene.receiver.wait_for(lambda: agent.parts.committer.failing is None)
+
+        assert (full["totals"]["acked"], full["unsaved_records"]) == (41, 40)
+        assert "acknowledged, not saved yet: 40 records; a crash now would send them again" in text
+        assert agent.parts.committer.unsaved_acked == 0
+
+    with small_disk(tmp_path / "state") as disk:
+        play(Scene(tmp_path), story)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import DataObject, data, integers, lists, permutations
 
+from shipper.core.ledger import Entry
 from shipper.core.model import Carry
 from shipper.core.watermark import Watermark
 
@@ -77,3 +78,19 @@ def test_chunks_come_in_file_order(acked: bool) -> None:
 
     with pytest.raises(ValueError, match="tracked after"):
         mark.track(9, carry(2), b"")
+
+
+def test_acknowledged_records_count_until_they_are_handed_on_also_above_a_gap() -> None:
+    mark = Watermark(0, carry(0))
+    first, second, third = (mark.track(end, carry(end), b"") for end in (10, 20, 30))
+    for ticket, acked in ((first, 1), (second, 20), (third, 300)):
+        ticket.accounts = (Entry(0, 1, read=acked, acked=acked),)
+
+    mark.ack(first)
+    mark.ack(third)
+
+    assert mark.acked_records == 301
+    mark.take()
+    assert mark.acked_records == 300
+    mark.ack(second)
+    assert mark.acked_records == 320

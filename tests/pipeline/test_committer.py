@@ -36,6 +36,10 @@ class File:
         self.durable: list[int] = []
         self.entries: list[Entry] = []
 
+    @property
+    def unsaved_acked(self) -> int:
+        return sum(entry.acked for entry in self.entries)
+
     def row(self, now_ms: int) -> Life:
         return Life(
             file_id=self.key.file_id, generation=0, source="a", path=f"/log/{self.key.file_id}.log", device=1,
@@ -153,6 +157,25 @@ def test_a_released_row_is_left_to_somebody_else(tmp_path: Path) -> None:
         assert await scene.offsets() == {}
 
     play(tmp_path, story)
+
+
+def test_what_is_acknowledged_and_not_saved_is_counted_until_it_is(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        file = File(1)
+        file.entries, file.offset = [Entry(0, 1, read=40, acked=40)], 1
+        scene.committer.refused([letter(0, "y" * 4000)])
+        scene.committer.changed(file)
+        assert not await scene.committer.save()
+        full = scene.committer.unsaved_acked
+        await scene.thread.run(lambda _store: scene.letters.limit(ROOM, "stop"))
+        saving = asyncio.ensure_future(scene.committer.save())
+        await asyncio.sleep(0)
+        under_way = scene.committer.unsaved_acked
+
+        assert await saving
+        assert (full, under_way, scene.committer.unsaved_acked) == (40, 40, 0)
+
+    play(tmp_path, story, max_bytes=2000)
 
 
 def test_decisions_are_in_the_files_history(tmp_path: Path) -> None:
