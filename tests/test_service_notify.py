@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipper.service_notify import Notifier
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -17,7 +18,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
     name = str(tmp_path / "notify") if request.param == "path" else f"@shipper-test-{os.getpid()}-{tmp_path.name}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name[1:] if name.startswith("@") else name)
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE_SECONDS)
         yield name, listener
 
 
@@ -95,7 +96,7 @@ def test_a_manager_that_is_gone_is_no_trouble(tmp_path: Path) -> None:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(tmp_path / "nobody"))
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE_SECONDS)
         notifier.alive()
         assert listener.recv(100) == b"WATCHDOG=1"
     notifier.close()

@@ -6,7 +6,8 @@ import asyncio
 import json
 import socket
 import stat
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ import pytest
 
 from shipper.adapters.control import ControlServer, Handler, NoAgent, Stream, ask, follow
 from shipper.errors import ShipperError, StateDamaged, StateError, UsageError
+from tests.patience import PATIENCE_SECONDS
 
 T = TypeVar("T")
 
@@ -39,17 +41,28 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-def serving(state_dir: Path, client: Callable[[], T]) -> T:
+@asynccontextmanager
+async def listening(server: ControlServer) -> AsyncIterator[ControlServer]:
+    await server.start()
+    try:
+        yield server
+    finally:
+        await asyncio.wait_for(server.stop(), PATIENCE_SECONDS)
+
+
+def serving(
+    state_dir: Path,
+    client: Callable[[], T],
+    handlers: dict[str, Handler] = HANDLERS,
+    streams: dict[str, Stream] | None = None,
+) -> T:
     """Return what *client* returns, run in a thread while the server runs."""
 
     async def scenario() -> T:
-        server = ControlServer(state_dir, HANDLERS)
-        await server.start()
-        try:
-            return await asyncio.to_thread(client)
-        finally:
-            await server.stop()
-            await server.stop()
+        async with listening(ControlServer(state_dir, handlers, streams)) as server:
+            found = await asyncio.to_thread(client)
+            await server.stop()  # which can be said twice
+        return found
 
     return asyncio.run(scenario())
 
@@ -86,15 +99,11 @@ def test_an_error_keeps_its_message_and_exit_code(
 
 def test_what_no_one_expected_is_answered_without_its_text_and_stops_the_agent(tmp_path: Path) -> None:
     async def scenario() -> None:
-        server = ControlServer(tmp_path, HANDLERS)
-        await server.start()
-        try:
+        async with listening(ControlServer(tmp_path, HANDLERS)) as server:
             with pytest.raises(ShipperError, match=r"the agent failed: ZeroDivisionError$"):
                 await asyncio.to_thread(ask, tmp_path, "break", {})
             with pytest.raises(ZeroDivisionError):
-                await asyncio.wait_for(server.failed(), 10)
-        finally:
-            await server.stop()
+                await asyncio.wait_for(server.failed(), PATIENCE_SECONDS)
 
     asyncio.run(scenario())
 
@@ -161,18 +170,24 @@ def test_an_agent_that_does_not_answer_in_time_is_none(tmp_path: Path) -> None:
             ask(tmp_path, "echo", {}, timeout=0.05)
 
 
+@asynccontextmanager
+async def connected(state_dir: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_unix_connection(str(state_dir / "control.sock"), limit=1)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        await writer.wait_closed()
+
+
 def test_stop_ends_connections_that_are_open(tmp_path: Path) -> None:
     async def scenario() -> bytes:
-        server = ControlServer(tmp_path, {"wait": waiting})
-        await server.start()
-        reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"))
-        writer.write(b'{"command": "wait"}\n')
-        await asyncio.wait_for(entered.wait(), 10)
-        await asyncio.wait_for(server.stop(), 10)
-        rest = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
-        await writer.wait_closed()
-        return rest
+        async with listening(ControlServer(tmp_path, {"wait": waiting})) as server, connected(tmp_path) as connection:
+            reader, writer = connection
+            writer.write(b'{"command": "wait"}\n')
+            await asyncio.wait_for(entered.wait(), PATIENCE_SECONDS)
+            await asyncio.wait_for(server.stop(), PATIENCE_SECONDS)
+            return await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
 
     entered = asyncio.Event()
 
@@ -192,15 +207,7 @@ async def five(args: dict[str, object]) -> AsyncGenerator[bytes, None]:
 
 
 def streaming(state_dir: Path, streams: dict[str, Stream], client: Callable[[], T]) -> T:
-    async def scenario() -> T:
-        server = ControlServer(state_dir, {"echo": echo}, streams)
-        await server.start()
-        try:
-            return await asyncio.to_thread(client)
-        finally:
-            await asyncio.wait_for(server.stop(), 10)
-
-    return asyncio.run(scenario())
+    return serving(state_dir, client, {"echo": echo}, streams)
 
 
 def test_a_stream_arrives_whole_and_in_order(tmp_path: Path) -> None:
@@ -224,11 +231,9 @@ def test_a_stream_ends_in_the_agent_when_the_client_leaves(silent: bool, tmp_pat
             finally:
                 ended.set()
 
-        server = ControlServer(tmp_path, {}, {"endless": endless})
-        await server.start()
-        some = await asyncio.to_thread(lambda: list(islice(follow(tmp_path, "endless", {}), 3)))
-        await asyncio.wait_for(ended.wait(), 10)
-        await server.stop()
+        async with listening(ControlServer(tmp_path, {}, {"endless": endless})):
+            some = await asyncio.to_thread(lambda: list(islice(follow(tmp_path, "endless", {}), 3)))
+            await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         return some
 
     assert asyncio.run(scenario()) == [b"1", b"1", b"1"]
@@ -244,18 +249,17 @@ def test_a_client_that_does_not_read_holds_up_its_own_stream_only(tmp_path: Path
                 sent += 1
                 yield b'"' + b"x" * 100_000 + b'"'
 
-        server = ControlServer(tmp_path, {"echo": echo}, {"large": large})
-        await server.start()
-        _reader, writer = await asyncio.open_unix_connection(str(tmp_path / "control.sock"), limit=1)
-        writer.write(b'{"command": "large"}\n')
-        before = -1
-        while before != sent or not sent:
-            before = sent
-            answer = await asyncio.to_thread(ask, tmp_path, "echo", {"a": 1})
-        writer.close()
-        await asyncio.wait_for(server.stop(), 10)
-        assert sent < 100
-        return answer
+        async with (
+            listening(ControlServer(tmp_path, {"echo": echo}, {"large": large})),
+            connected(tmp_path) as (_reader, writer),
+        ):
+            writer.write(b'{"command": "large"}\n')
+            before = -1
+            while before != sent or not sent:
+                before = sent
+                answer = await asyncio.to_thread(ask, tmp_path, "echo", {"a": 1})
+            assert sent < 100
+            return answer
 
     assert asyncio.run(scenario()) == {"a": 1}
 

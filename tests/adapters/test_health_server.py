@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from shipper.adapters.health_server import CannotListen, HealthServer, Page, is_loopback
+from tests.patience import PATIENCE_SECONDS
 
 
 class Answer(NamedTuple):
@@ -90,7 +91,7 @@ def test_a_page_that_fails_is_answered_without_its_text_and_stops_the_agent() ->
         port = await server.start()
         answer = await request(port, "/broken")
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(server.failed(), 10)
+            await asyncio.wait_for(server.failed(), PATIENCE_SECONDS)
         await server.stop()
         return answer
 

@@ -22,6 +22,7 @@ from shipper.adapters.offsets import OffsetStore
 from shipper.adapters.spill import Spill
 from shipper.core.ledger_audit import audit
 from shipper.core.model import FileKey
+from tests.patience import PATIENCE_SECONDS
 
 NOW_MS = 1_795_464_000_000
 TURNS = 12
@@ -148,7 +149,7 @@ def test_what_was_said_to_be_saved_stands_in_synced_bytes_under_synced_names(tmp
     subprocess.run(
         ["strace", "-f", "-y", "-xx", "-s", "200000", "-e", f"trace={calls}", "-o", str(trace),
          sys.executable, "-c", CHILD, str(state_dir)],
-        check=True, stdout=subprocess.PIPE, timeout=120,
+        check=True, stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     disk = Disk()
     disk.synced_names[str(state_dir / "lock")] = Inode()

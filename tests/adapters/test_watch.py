@@ -16,6 +16,7 @@ from watchdog.observers.api import BaseObserver
 
 from shipper.adapters import watch
 from shipper.adapters.watch import Watcher, file_system_of
+from tests.patience import PATIENCE_SECONDS
 
 
 class Scene:
@@ -41,7 +42,7 @@ class Scene:
     def hear(self, until: Callable[[set[str], bool], bool] = lambda changed, structure: True) -> tuple[set[str], bool]:
         """Take events until they are enough."""
         changed, structure = set[str](), False
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not (changed or structure) or not until(changed, structure):
             if not self.woken.wait(deadline - time.monotonic()):
                 raise AssertionError(f"not heard in time; only {changed}, structure {structure}")
@@ -128,7 +129,7 @@ def test_many_events_wake_once_until_they_are_taken(scene: Scene) -> None:
             file.flush()
     (scene.logs / "mark").touch()
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not scene.woken.is_set() and time.monotonic() < deadline:
         scene.woken.wait(0.1)
 
@@ -146,7 +147,7 @@ def test_the_set_of_what_changed_is_bounded_and_a_scan_makes_up_for_the_rest(
     scene.start()
     for log in logs:
         log.write_text("line\n", encoding="utf-8")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while str(logs[-1]) not in (taken := scene.watcher.take())[0] and not taken[1] and time.monotonic() < deadline:
         scene.woken.wait(0.05)
 
@@ -281,7 +282,7 @@ def observers() -> list[BaseObserver]:
 def canary_heard(scene: Scene) -> bool:
     """Touch the canary and return whether that is heard in time."""
     scene.watcher.prove_alive()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not scene.watcher.canary_heard and time.monotonic() < deadline:
         scene.woken.wait(0.01)
     return scene.watcher.prove_alive()

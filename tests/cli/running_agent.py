@@ -11,6 +11,7 @@ from pathlib import Path
 from shipper.adapters.control import ControlServer
 from shipper.core.letters import DeadLetter
 from shipper.pipeline.state_commands import StateCommands, open_state
+from tests.patience import PATIENCE_SECONDS
 
 NOW_MS = 1_795_464_000_000
 
@@ -26,11 +27,11 @@ def running_agent(state_dir: Path, running: bool) -> Iterator[None]:
     thread = threading.Thread(target=loop.run_until_complete, args=(_serve(state_dir, ready, stop),))
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE_SECONDS)
         yield
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)
         loop.close()
 
 

@@ -15,6 +15,7 @@ import pytest
 from shipper.cli.backfill_options import instant_ms, rate
 from shipper.errors import UsageError
 from tests.pipeline.backfill.scene import Scene, contents, log, with_scene
+from tests.processes import started
 
 ROOT = Path(__file__).parents[2]
 NOW_MS = 1_795_464_000_000  # 2026-11-23T20:00:00Z
@@ -43,10 +44,10 @@ def command(scene: Scene, *arguments: str) -> list[str]:
 
 async def run(scene: Scene, *arguments: str, stdin: bytes | None = None) -> tuple[int | None, str, str]:
     """Run the command to its end; return its status and what it said."""
-    process = await asyncio.create_subprocess_exec(
+    async with started(
         *command(scene, *arguments), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    said, complained = await process.communicate(stdin)
+    ) as process:
+        said, complained = await process.communicate(stdin)
     return process.returncode, said.decode(), complained.decode()
 
 
@@ -56,12 +57,10 @@ def test_killed_again_and_again_it_goes_on_and_what_comes_twice_was_on_its_way(t
         paths = [str(scene.write("app.log.2.gz", texts[0])), str(scene.write("app.log.1", texts[1]))]
         kills = 0
         for share in (1500, 4500, 8000):
-            process = await asyncio.create_subprocess_exec(
-                *command(scene, "--quiet", "--max-rate", "12000/s", *paths), cwd=ROOT
-            )
-            await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share)  # type: ignore[misc]  # mypy does not see the default
-            process.send_signal(signal.SIGKILL)
-            kills += await process.wait() == -signal.SIGKILL
+            async with started(*command(scene, "--quiet", "--max-rate", "12000/s", *paths), cwd=ROOT) as process:
+                await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share)  # type: ignore[misc]  # mypy does not see the default
+                process.send_signal(signal.SIGKILL)
+                kills += await process.wait() == -signal.SIGKILL
         seen = len(scene.arrived())
 
         status, said, complained = await run(scene, "--json", *paths)
@@ -84,18 +83,18 @@ def test_control_z_stops_the_process_when_nothing_is_under_way_and_fg_goes_on(tm
     async def act(scene: Scene) -> None:
         text = log(9000)
         path = scene.write("app.log.1", text)
-        process = await asyncio.create_subprocess_exec(
+        async with started(
             *command(scene, "--quiet", "--max-rate", "6000/s", str(path)), cwd=ROOT, start_new_session=True
-        )
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000)
-        os.killpg(process.pid, signal.SIGTSTP)
-        status = Path(f"/proc/{process.pid}/stat")
-        await scene.receiver.wait_for(lambda: status.read_text().rpartition(") ")[2][0] == "T")
-        reached = len(scene.receiver.seen)
+        ) as process:
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 2000)
+            os.killpg(process.pid, signal.SIGTSTP)
+            status = Path(f"/proc/{process.pid}/stat")
+            await scene.receiver.wait_for(lambda: status.read_text().rpartition(") ")[2][0] == "T")
+            reached = len(scene.receiver.seen)
 
-        os.killpg(process.pid, signal.SIGCONT)
+            os.killpg(process.pid, signal.SIGCONT)
 
-        assert await process.wait() == 0
+            assert await process.wait() == 0
         assert len(scene.receiver.seen) > reached
         assert not scene.missing(text)
         assert not scene.surplus(text)
@@ -107,13 +106,13 @@ def test_control_c_says_how_to_go_on_and_ends_with_1(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         text = log(9000)
         path = scene.write("app.log.1", text)
-        process = await asyncio.create_subprocess_exec(
+        async with started(
             *command(scene, "--max-rate", "6000/s", str(path)), cwd=ROOT, stderr=subprocess.PIPE,
             stdout=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 1000)
-        os.killpg(process.pid, signal.SIGINT)
-        said, complained = await process.communicate()
+        ) as process:  # fmt: skip
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 1000)
+            os.killpg(process.pid, signal.SIGINT)
+            said, complained = await process.communicate()
 
         assert process.returncode == 1
         assert b"run the same command again to go on" in complained
@@ -131,11 +130,11 @@ def test_a_second_run_says_that_nothing_is_left_and_where_that_a_backfill_has_re
 
         _, _, first = await run(scene, str(path))
         status, _, second = await run(scene, str(path))
-        asked = await asyncio.create_subprocess_exec(
+        async with started(
             sys.executable, "-m", "shipper", "where", "--state-dir", str(scene.state_dir), f"{path}:3", cwd=ROOT,
             stdout=subprocess.PIPE,
-        )  # fmt: skip
-        said, _ = await asked.communicate()
+        ) as asked:  # fmt: skip
+            said, _ = await asked.communicate()
 
         assert "nothing to send" not in first
         assert status == 0
@@ -160,16 +159,16 @@ def test_standard_input_is_sent(tmp_path: Path) -> None:
 
 def test_standard_input_whose_reader_was_killed_is_not_called_sent(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
-        process = await asyncio.create_subprocess_exec(
+        async with started(
             *command(scene, "--quiet", "--source", "app", "-"), cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert process.stdin is not None
-        process.stdin.write(log(3000))
-        await process.stdin.drain()
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 500)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
-        _, complained = await process.communicate(log(3000, begin=3000))
+        ) as process:
+            assert process.stdin is not None
+            process.stdin.write(log(3000))
+            await process.stdin.drain()
+            await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 500)
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            os.kill(int(children[0]), signal.SIGKILL)
+            _, complained = await process.communicate(log(3000, begin=3000))
 
         assert process.returncode == 1
         assert b"the process that read standard input is gone" in complained
@@ -188,20 +187,18 @@ def is_gone(pid: str) -> bool:
 def test_workers_of_a_command_that_was_killed_end_even_where_standard_input_stays_open(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         reading, writing = os.pipe()
-        process = await asyncio.create_subprocess_exec(
-            *command(scene, "--quiet", "--source", "app", "-"), cwd=ROOT, stdin=reading
-        )
-        os.close(reading)
-        os.write(writing, log(400))
-        await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 300)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        with open(reading, "rb") as source, open(writing, "wb", buffering=0) as sink:  # noqa: PTH123 -- of descriptors
+            async with started(*command(scene, "--quiet", "--source", "app", "-"), cwd=ROOT, stdin=source) as process:
+                source.close()
+                sink.write(log(400))
+                await scene.receiver.wait_for(lambda: len(scene.receiver.acked) > 300)
+                children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 
-        process.kill()
-        await process.wait()
+                process.kill()
+                await process.wait()
 
-        assert children
-        await scene.receiver.wait_for(lambda: all(map(is_gone, children)))
-        os.close(writing)
+                assert children
+                await scene.receiver.wait_for(lambda: all(map(is_gone, children)))
 
     asyncio.run(with_scene(tmp_path, act))
 

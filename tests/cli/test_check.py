@@ -18,6 +18,7 @@ from shipper.cli.check_files import look_at_room, look_at_state_dir
 from shipper.errors import ConfigError
 from tests.cli.checking import findings, report, run, source_of
 from tests.faults.disks import small_disk
+from tests.patience import PATIENCE_SECONDS
 
 PROJECT = str(Path(__file__).parent.parent.parent)
 NOBODY = 65_534
@@ -285,7 +286,7 @@ def test_a_terminal_is_shown_the_line_with_a_caret(no_color: bool, tmp_path: Pat
         status = subprocess.run(
             [sys.executable, "-m", "shipper", "check"], cwd=tmp_path, stderr=terminal, stdin=terminal,
             env={**environ, **({"NO_COLOR": "1"} if no_color else {}), "PYTHONPATH": PROJECT, "COLUMNS": "80"},
-            timeout=60, check=False,
+            timeout=PATIENCE_SECONDS, check=False,
         ).returncode  # fmt: skip
         said = os.read(master, 4096).decode().replace("\r\n", "\n")
     finally:
@@ -305,7 +306,7 @@ def test_what_is_piped_is_one_line_a_problem(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-m", "shipper", "check"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": PROJECT},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
 
     assert (done.returncode, done.stdout) == (78, "")

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from shipper.cli import shipper
 from shipper.cli.completion import PROGRAM, SHELLS, VARIABLE
+from tests.patience import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -74,7 +75,13 @@ def test_bash_completes_with_the_script(shop: Path) -> None:
     )
     environ = {**os.environ, "PATH": f"{shop}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "--norc", "-c", ask], cwd=shop, env=environ, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "--norc", "-c", ask],
+        cwd=shop,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
     )
 
     assert done.stdout.split() == ["shop", "shed"]

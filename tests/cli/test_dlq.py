@@ -19,6 +19,7 @@ from shipper.cli.dlq import dlq
 from shipper.core.letters import UNNAMED, DeadLetter
 from shipper.errors import ShipperError, UsageError
 from tests.cli.running_agent import running_agent
+from tests.patience import PATIENCE_SECONDS
 
 NOW_MS = 1_795_464_000_000
 LARGE_BYTES = 1 << 30
@@ -185,10 +186,10 @@ def endpoint() -> Iterator[tuple[str, list[str]]]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(PATIENCE_SECONDS)
     yield addresses[0], taken
     loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
+    thread.join(PATIENCE_SECONDS)
     loop.close()
 
 

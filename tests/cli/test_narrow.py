@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shipper.cli.narrow import fitting
+from tests.patience import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -68,7 +69,7 @@ def on_a_terminal(columns: int, folder: Path, *arguments: str, **environ: str) -
     try:
         subprocess.run(
             [sys.executable, "-m", "shipper", *arguments], cwd=folder, stdin=terminal, stdout=terminal,
-            stderr=subprocess.DEVNULL, timeout=60, check=False,
+            stderr=subprocess.DEVNULL, timeout=PATIENCE_SECONDS, check=False,
             env={**inherited, "COLUMNS": str(columns), "TERM": "xterm-256color", "PYTHONPATH": str(PROJECT), **environ},
         )  # fmt: skip
         return os.read(master, 1 << 20).decode().replace("\r\n", "\n")

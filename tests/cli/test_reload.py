@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.agent_process import AgentProcess, write_config
+from tests.patience import PATIENCE_SECONDS
 
 NOWHERE = "http://127.0.0.1:9/v2/logs/ingest"
 
@@ -36,14 +37,14 @@ class Running:
     def reload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "shipper", "reload", "-c", str(self.config), *arguments],
-            capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2],
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=Path(__file__).parents[2],
         )  # fmt: skip
 
     def said(self, words: str) -> bool:
         return words in self.agent.log.read_text(encoding="utf-8")
 
     def wait_until_said(self, words: str) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.said(words):
             assert time.monotonic() < deadline, self.agent.log.read_text(encoding="utf-8")
             time.sleep(0.02)
@@ -52,9 +53,9 @@ class Running:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     made = Running(tmp_path)
-    made.wait_until_said("event=agent_started")
-    yield made
-    made.agent.kill()
+    with made.agent:
+        made.wait_until_said("event=agent_started")
+        yield made
 
 
 def test_it_prints_what_changed_and_then_that_nothing_has(running: Running) -> None:
@@ -109,7 +110,7 @@ def test_a_wrong_configuration_is_refused_by_the_agent_too(running: Running) -> 
 
     refused = subprocess.run(
         [sys.executable, "-m", "shipper", "reload", "--state-dir", str(running.folder / "state")],
-        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 
     assert (refused.returncode, refused.stdout) == (78, "")
@@ -129,7 +130,7 @@ def test_without_an_agent_it_says_so(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-m", "shipper", "reload", "-c", str(config)],
-        capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 
     assert done.returncode == 1

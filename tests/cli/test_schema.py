@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from shipper.cli.schema import schema
 from shipper.config.schema import document_schema
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_the_command_prints_the_schema_and_nothing_else() -> None:
@@ -27,7 +28,7 @@ def test_a_file_made_of_it_needs_no_configuration(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [sys.executable, "-m", "shipper", "schema"],
-        cwd=tmp_path, env={"PYTHONPATH": project}, capture_output=True, text=True, timeout=60, check=True,
+        cwd=tmp_path, env={"PYTHONPATH": project}, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True,
     )  # fmt: skip
 
     Draft202012Validator.check_schema(json.loads(done.stdout))

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from shipper.cli.selftest import print_report
 from shipper.pipeline.selftest import Outcome, drill_all
 from shipper.pipeline.selftest_drills import DRILLS, Drill, Scene
 from shipper.pipeline.selftest_endpoint import take_all
+from tests.patience import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).parents[2]
 LOST = Outcome("kill", "the agent is killed", 3, 100, 99, 2, 1, 0, 1.0)
@@ -33,7 +36,7 @@ async def forget(scene: Scene) -> int:
     """Acknowledge lines and lose them, as no endpoint may."""
     scene.endpoint.refuse = lambda events: web.Response(status=204)
     await scene.writer.write_for(0.1)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not scene.endpoint.refusals:
             await asyncio.sleep(0.01)
     scene.endpoint.refuse = take_all
@@ -45,16 +48,23 @@ def agents_in(folder: Path) -> list[int]:
     return [one.pid for one in programs() if "run" in one.command and str(folder) in one.command[-1]]
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the command for as long as the block lasts, and with it what it has started."""
+    with subprocess.Popen(
         [sys.executable, "-m", "shipper", "selftest", "--folder", str(folder), *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT,
-    )  # fmt: skip
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=PROJECT, start_new_session=True,
+    ) as child:  # fmt: skip
+        try:
+            yield child
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
 
 
 def test_every_fault_is_made_and_no_line_is_lost(tmp_path: Path) -> None:
     with started(tmp_path, "--minutes", "0.05", "--json") as child:
-        stdout, stderr = child.communicate(timeout=150)
+        stdout, stderr = child.communicate(timeout=3 * PATIENCE_SECONDS)
 
     report = json.loads(stdout)
     rows = {row["drill"]: row for row in report["drills"]}
@@ -70,12 +80,12 @@ def test_every_fault_is_made_and_no_line_is_lost(tmp_path: Path) -> None:
 
 def test_it_can_be_ended_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with started(tmp_path, "--minutes", "1") as child:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not agents_in(tmp_path):
             assert child.poll() is None
             assert time.monotonic() < deadline
         os.kill(child.pid, signal.SIGTERM)
-        child.communicate(timeout=60)
+        child.communicate(timeout=PATIENCE_SECONDS)
 
     assert child.returncode == 1
     assert list(tmp_path.iterdir()) == []

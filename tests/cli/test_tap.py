@@ -15,7 +15,9 @@ from shipper.adapters.control import NoAgent
 from shipper.cli.tap import severities, tap
 from shipper.errors import ShipperError, UsageError
 from tests.end_to_end import receiver as faults
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
+from tests.processes import ending
 
 
 def run(config: Path, *args: str) -> Result:
@@ -31,10 +33,9 @@ async def tapped(scene: Scene, *args: str, lines: list[str]) -> Result:
     tapping = agent.parts.sender.tapping
     assert tapping is not None
     running = asyncio.create_task(asyncio.to_thread(run, scene.folder / "agent.yaml", *args))
-    while not tapping.active and not running.done():
-        await asyncio.sleep(0.005)
+    await scene.receiver.wait_for(lambda: tapping.active or running.done())
     scene.append("app.log", *lines)
-    return await asyncio.wait_for(running, 20)
+    return await asyncio.wait_for(running, PATIENCE_SECONDS)
 
 
 LINES = ["2026-01-31 10:00:00 INFO one", "2026-01-31 10:00:01 ERROR two", "2026-01-31 10:00:02 WARN three"]
@@ -84,14 +85,15 @@ def test_while_nothing_leaves_the_tap_says_why(tmp_path: Path) -> None:
         await scene.start()
         scene.append("app.log", "one")
         await scene.receiver.wait_for(lambda: len(scene.receiver.seen) >= 2)
-        with subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", "shipper", "tap", "--limit", "1", "-c", str(scene.folder / "agent.yaml")],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-        ) as process:  # fmt: skip
+        )  # fmt: skip
+        with ending(child) as process:
             assert process.stderr is not None
-            said = await asyncio.wait_for(asyncio.to_thread(process.stderr.readline), 30)
+            said = await asyncio.wait_for(asyncio.to_thread(process.stderr.readline), PATIENCE_SECONDS)
             scene.receiver.script = faults.accept
-            shown, _ = await asyncio.wait_for(asyncio.to_thread(process.communicate), 30)
+            shown, _ = await asyncio.wait_for(asyncio.to_thread(process.communicate), PATIENCE_SECONDS)
 
         assert said == "nothing leaves: the endpoint is refusing; see 'shipper status'\n"
         assert " app one " in shown
@@ -105,10 +107,9 @@ def test_a_tap_ends_with_the_agent_and_says_so(tmp_path: Path) -> None:
         running = asyncio.create_task(asyncio.to_thread(run, scene.folder / "agent.yaml"))
         tapping = agent.parts.sender.tapping
         assert tapping is not None
-        while not tapping.active:
-            await asyncio.sleep(0.005)
+        await scene.receiver.wait_for(lambda: tapping.active)
         await scene.stop()
-        result = await asyncio.wait_for(running, 20)
+        result = await asyncio.wait_for(running, PATIENCE_SECONDS)
 
         assert (result.return_value, result.stderr) == (1, "the agent has stopped\n")
 

@@ -26,6 +26,7 @@ from shipper.cli.top_view import Latest, Screen, draw
 from shipper.pipeline.health import Colour, HealthView, Reason
 from shipper.pipeline.status import Answers, EndpointStatus, FileStatus, Latency, Problem, Rate, SourceStatus, Status
 from shipper.pipeline.totals import Totals
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 NOW_MS = 1_795_464_000_000
@@ -189,7 +190,7 @@ def test_on_a_terminal_keys_are_obeyed_and_the_terminal_is_given_back(tmp_path: 
             os.write(controller, b"\r")
             await seen(controller, b"app.log")
             os.write(controller, b"q")
-            assert await asyncio.wait_for(asyncio.to_thread(process.wait), 20) == 0
+            assert await asyncio.wait_for(asyncio.to_thread(process.wait), PATIENCE_SECONDS) == 0
             assert termios.tcgetattr(terminal)[:4] == before[:4]
         finally:
             process.kill()
@@ -203,6 +204,6 @@ def test_on_a_terminal_keys_are_obeyed_and_the_terminal_is_given_back(tmp_path: 
 async def seen(controller: int, wanted: bytes) -> None:
     """Read what is drawn until *wanted* stands in it."""
     drawn = b""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while wanted not in drawn:
             drawn += await asyncio.to_thread(os.read, controller, 65_536)

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "shipper.endpoint"]
-START_SECONDS = 30.0
-COMMAND_SECONDS = 60.0
 INGEST = "/v2/logs/ingest"
-ANSWER_SECONDS = 20.0
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 
@@ -64,7 +63,7 @@ class EndpointProcess:
         query: Mapping[str, str | int] | None = None,
     ) -> Reply:
         """Send one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path + ("?" + urlencode(query) if query else ""), body, dict(headers or {}))
             answer = connection.getresponse()
@@ -94,7 +93,7 @@ class EndpointProcess:
 
     def connect(self, host: str = "127.0.0.1") -> socket.socket:
         """Return a raw connection."""
-        return socket.create_connection((host, self.port), timeout=ANSWER_SECONDS)
+        return socket.create_connection((host, self.port), timeout=PATIENCE_SECONDS)
 
     def exchange(self, sent: bytes) -> bytes:
         """Send raw bytes, and return all that comes until the endpoint closes the connection."""
@@ -107,12 +106,12 @@ class EndpointProcess:
         self.process.kill()
         self._ended()
 
-    def stop(self, seconds: float = 20.0) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Ask it to finish; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self._ended(seconds)
 
-    def _ended(self, seconds: float = 20.0) -> int:
+    def _ended(self, seconds: float = PATIENCE_SECONDS) -> int:
         status = self.process.wait(seconds)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
@@ -124,7 +123,7 @@ class EndpointProcess:
         assert stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
-            return stdout.readline().decode().strip() if selector.select(START_SECONDS) else ""
+            return stdout.readline().decode().strip() if selector.select(PATIENCE_SECONDS) else ""
 
 
 def head(endpoint: EndpointProcess, *lines: str, start: str = f"POST {INGEST} HTTP/1.1") -> bytes:
@@ -153,7 +152,7 @@ def read_until(raw: socket.socket, mark: bytes) -> bytes:
     return received
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until *condition* holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -164,6 +163,6 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False, cwd=ROOT,
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=ROOT,
         env={**os.environ, **environment},
     )  # fmt: skip

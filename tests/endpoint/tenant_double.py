@@ -13,10 +13,10 @@ import msgspec
 from aiohttp import web
 
 from shipper.endpoint.forwarder import ForwardBatch, Forwarder, Pace
+from tests.patience import PATIENCE_SECONDS
 
 NOW_S = 1_771_795_739.0
 TOKEN = "dt0c01.SAMPLE.NEVERSHOWN"
-DEADLINE_SECONDS = 20
 
 Events = list[dict[str, Any]]
 Answering = Callable[[Events, int], web.StreamResponse]
@@ -121,7 +121,7 @@ async def raw_server(talk: Talk) -> AsyncIterator[str]:
     finally:
         server.close()
         if under_way:
-            await asyncio.wait(under_way, timeout=DEADLINE_SECONDS)
+            await asyncio.wait(under_way, timeout=PATIENCE_SECONDS)
 
 
 class MemoryBacklog:
@@ -225,7 +225,7 @@ def forward(
             )
             task = asyncio.create_task(forwarder.run())
             waiters = [task, *(asyncio.create_task(event.wait()) for event in (backlog.emptied, ended))]
-            done, _ = await asyncio.wait(waiters, timeout=DEADLINE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waiters, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             assert done, "nothing came of it in time"
             for waiter in waiters:
                 waiter.cancel()

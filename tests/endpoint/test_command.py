@@ -14,6 +14,7 @@ import pytest
 
 from tests.endpoint.conftest import Start
 from tests.endpoint.endpoint_process import ROOT, eventually, read_to_end, read_until, run_command
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_the_ready_line_is_exact_and_the_only_one_on_standard_output(start: Start) -> None:
@@ -38,7 +39,7 @@ def test_the_form_that_the_agent_starts_serves_under_its_profile(tmp_path: Path)
         try:
             assert child.stdout.readline().startswith(b"event=endpoint_ready url=http://127.0.0.1:")
             child.stdin.close()
-            assert child.wait(20) == 0
+            assert child.wait(PATIENCE_SECONDS) == 0
         finally:
             child.kill()
 
@@ -73,7 +74,7 @@ def test_a_signal_finishes_requests_under_way_and_ends_it(start: Start, number: 
         assert b"connection: close" in answer.lower()
         assert read_to_end(idle) == b""
         read_to_end(live)
-    assert endpoint.process.wait(20) == 0
+    assert endpoint.process.wait(PATIENCE_SECONDS) == 0
     again = start(store=endpoint.store)
     assert len(again.events(q="under")) == 1
 
@@ -256,10 +257,10 @@ def test_the_token_is_in_no_process_list_and_in_no_log(start: Start, tmp_path: P
 
 def first_request(tenant: socket.socket) -> bytes:
     """Return the head of the first request that a tenant gets."""
-    tenant.settimeout(20)
+    tenant.settimeout(PATIENCE_SECONDS)
     connection, _ = tenant.accept()
     with connection:
-        connection.settimeout(20)
+        connection.settimeout(PATIENCE_SECONDS)
         return read_until(connection, b"\r\n\r\n")
 
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from tests.endpoint.conftest import Start
 from tests.endpoint.endpoint_process import EndpointProcess
+from tests.patience import PATIENCE_SECONDS
 
 CHECKS = [
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
     "unsupported_method",
 ]  # fmt: skip
-RUN_SECONDS = 180
+RUN_SECONDS = 3 * PATIENCE_SECONDS
 BODY = b'[{"content":"fuzz","severity":"error","a":{"b":[1,null,"x"]}}]'
 
 

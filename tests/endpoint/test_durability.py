@@ -21,6 +21,7 @@ import pytest
 
 from tests.endpoint.conftest import Start
 from tests.endpoint.endpoint_process import JSON, EndpointProcess, eventually
+from tests.patience import PATIENCE_SECONDS
 
 KILL_ROUNDS = int(os.environ.get("SHIPPER_KILL_ROUNDS", "3"))
 WRITERS = 4
@@ -41,7 +42,7 @@ class Writer(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_SECONDS)
         try:
             while True:
                 batch = [f"{self.name}-{len(self.sent) + n}" for n in range(EVENTS_A_REQUEST)]
@@ -75,7 +76,7 @@ def test_killed_at_any_moment_every_acknowledged_event_is_there(start: Start, tm
         eventually(partial(have_acked, writers, goal))
         endpoint.kill()
         for writer in writers:
-            writer.join(30)
+            writer.join(PATIENCE_SECONDS)
             acked.update(writer.acked)
             sent.update(writer.sent)
 
@@ -152,6 +153,6 @@ def test_a_disk_that_goes_away_ends_the_endpoint_with_74_and_what_was_acknowledg
     reply = endpoint.ingest({"content": "needs a new segment"})
 
     assert reply.status == 500
-    assert endpoint.process.wait(20) == 74
+    assert endpoint.process.wait(PATIENCE_SECONDS) == 74
     assert "mend the disk and start the endpoint again" in endpoint.log.read_text()
     assert contents(start(store=gone)) == Counter(["fills the segment"])

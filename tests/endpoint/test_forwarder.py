@@ -26,6 +26,7 @@ from tests.endpoint.tenant_double import (
     raw_server,
     taken,
 )
+from tests.patience import PATIENCE_SECONDS
 
 
 def events(count: int, start: int = 0, age_s: float = 60) -> Events:
@@ -298,7 +299,7 @@ def test_a_204_that_announces_a_body_does_not_poison_the_next_request() -> None:
         async with raw_server(talk) as url:
             forwarder = Forwarder(backlog, url, TOKEN, pace=pace, now_s=lambda: NOW_S, sleep=clock.sleep)
             task = asyncio.create_task(forwarder.run())
-            await asyncio.wait_for(backlog.emptied.wait(), 20)
+            await asyncio.wait_for(backlog.emptied.wait(), PATIENCE_SECONDS)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         return forwarder.stats()
@@ -315,7 +316,8 @@ def test_a_backlog_that_cannot_remember_ends_the_forwarder() -> None:
 
     async def scenario() -> None:
         async with TenantDouble().serving() as tenant:
-            await asyncio.wait_for(Forwarder(Broken(events(1)), tenant.url, TOKEN, now_s=lambda: NOW_S).run(), 20)
+            forwarder = Forwarder(Broken(events(1)), tenant.url, TOKEN, now_s=lambda: NOW_S)
+            await asyncio.wait_for(forwarder.run(), PATIENCE_SECONDS)
 
     with pytest.raises(ConfigError, match="disk gone"):
         asyncio.run(scenario())

@@ -13,6 +13,7 @@ import pytest
 
 from tests.endpoint.conftest import Start
 from tests.endpoint.endpoint_process import INGEST, JSON, EndpointProcess, eventually, head, read_to_end, read_until
+from tests.patience import PATIENCE_SECONDS
 
 MIB = 1024 * 1024
 
@@ -125,7 +126,7 @@ def test_malformed_chunks_are_a_400_and_the_end_of_the_connection(endpoint: Endp
 
 
 def test_one_connection_serves_many_requests(endpoint: EndpointProcess) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=PATIENCE_SECONDS)
     statuses = []
     for body in ('{"content":"kept alive"}', "broken", '{"content":"kept alive"}'):
         connection.request("POST", INGEST, body, dict(JSON))

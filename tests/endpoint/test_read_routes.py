@@ -260,7 +260,7 @@ def test_readers_that_leave_give_their_place_back(start: Start) -> None:
     for reader in readers:
         reader.close()
 
-    eventually(lambda: has_room(endpoint), seconds=5)
+    eventually(lambda: has_room(endpoint))
 
 
 def has_room(endpoint: EndpointProcess) -> bool:

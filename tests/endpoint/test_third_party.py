@@ -18,6 +18,7 @@ import pytest
 
 from tests.endpoint.conftest import Start
 from tests.endpoint.endpoint_process import EndpointProcess, eventually
+from tests.patience import PATIENCE_SECONDS
 
 PACKAGES = ["syslog-ng-core", "syslog-ng-mod-http"]
 INSTALL_SECONDS = 300
@@ -82,7 +83,7 @@ def running(program: str, folder: Path, endpoint: EndpointProcess) -> Iterator[i
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
 
 
 def accepts(port: int) -> bool:

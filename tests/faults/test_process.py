@@ -17,6 +17,7 @@ from tests.end_to_end import receiver as endpoint
 from tests.end_to_end.agent_process import write_config
 from tests.faults.outcome import Outcome, outcome
 from tests.faults.scene import ROOT, Scene, play
+from tests.patience import PATIENCE_SECONDS
 
 
 def lines(name: str, count: int) -> list[str]:
@@ -100,7 +101,7 @@ def test_a_second_agent_on_the_same_state_is_told_who_holds_it(tmp_path: Path) -
         second = await asyncio.to_thread(
             subprocess.run,
             [sys.executable, "-m", "shipper", "run", "-c", str(tmp_path / "agent.yaml")],
-            capture_output=True, text=True, timeout=30, check=False, cwd=ROOT,
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=ROOT,
         )  # fmt: skip
         scene.append("app.log", *lines("still", 100))
         await scene.arrived()
@@ -123,7 +124,7 @@ def test_an_embedded_endpoint_does_not_outlive_an_agent_that_cannot_start(tmp_pa
 
     done = subprocess.run(
         [sys.executable, "-m", "shipper", "run", "-c", str(config)],
-        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=ROOT,
     )  # fmt: skip
 
     assert done.returncode == 74

@@ -19,6 +19,7 @@ from shipper.pipeline.metrics import Metrics
 from shipper.pipeline.status import Answers, Backlog, DeadLetterStatus, EndpointStatus, SourceStatus, Status
 from shipper.pipeline.timings import Timings
 from shipper.pipeline.totals import Totals
+from tests.patience import PATIENCE_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
 MONITORING: Final = ROOT / "packaging" / "monitoring"
@@ -200,7 +201,7 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="pr
 
 def promtool(*arguments: str, text: str | None = None) -> str:
     done = subprocess.run(
-        ["promtool", *arguments], input=text, capture_output=True, text=True, check=False, timeout=60
+        ["promtool", *arguments], input=text, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

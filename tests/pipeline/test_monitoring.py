@@ -13,6 +13,7 @@ import pytest
 from shipper.pipeline import monitoring
 from shipper.pipeline.health import Colour
 from tests.end_to_end import receiver as faults
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 
@@ -25,7 +26,7 @@ def free_port() -> int:
 
 async def get(port: object, path: str) -> tuple[int, str]:
     """Return the page once it is served."""
-    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(PATIENCE_SECONDS), aiohttp.ClientSession() as session:
         while True:
             try:
                 async with session.get(f"http://127.0.0.1:{port}{path}") as answer:

@@ -17,6 +17,7 @@ from shipper.pipeline.journal import Journal
 from shipper.pipeline.reads import READ_BYTES
 from shipper.pipeline.seats import Seats
 from tests.end_to_end import receiver as faults
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 LINES = ["one", "two", "three"]
@@ -31,7 +32,7 @@ def test_a_scan_that_comes_while_a_row_changes_takes_its_file_for_no_new_one(
 
     def slowly(*arguments: object) -> object:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_SECONDS)
         return change(*arguments)
 
     monkeypatch.setattr(state_commands, f"_{command}", slowly)
@@ -44,7 +45,7 @@ def test_a_scan_that_comes_while_a_row_changes_takes_its_file_for_no_new_one(
         parts = agent.parts
         handlers = Seats(parts, Journal(scene.said.append)).handlers()
         changing = asyncio.ensure_future(handlers[f"state.{command}"]({"name": str(log)}))
-        await scene.receiver.wait_for(begun.is_set, 10)
+        await scene.receiver.wait_for(begun.is_set)
         looked = parts.census.looks._looking_since
         parts.following.scan_soon()
         with suppress(TimeoutError):
@@ -108,7 +109,7 @@ def test_rows_that_cannot_be_read_after_a_command_are_asked_for_again(
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
         await scene.arrived(3)
-        await agent.parts.sender.drain(10)
+        await agent.parts.sender.drain(PATIENCE_SECONDS)
         await agent.parts.committer.save()
         failing(monkeypatch, *[StateError("offsets.db: disk I/O error")] * 3)
 
@@ -131,14 +132,14 @@ def test_a_store_that_is_found_damaged_after_a_command_ends_the_agent_and_nothin
         log = scene.append("app.log", *LINES)
         agent = await scene.start()
         await scene.arrived(3)
-        await agent.parts.sender.drain(10)
+        await agent.parts.sender.drain(PATIENCE_SECONDS)
         await agent.parts.committer.save()
         failing(monkeypatch, StateDamaged("offsets.db: damaged"))
 
         with pytest.raises(StateDamaged):
             await rewound(agent, scene, log)
         with pytest.raises(StateDamaged):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await agent._tasks.until(asyncio.Event().wait())
 
         assert scene.receiver.contents() == LINES

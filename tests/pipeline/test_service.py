@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.agent_process import write_config
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +36,7 @@ class Service:
                 [sys.executable, "-m", "shipper", *command], stdout=log, stderr=log, env=environ, cwd=ROOT
             )
 
-    def hear(self, word: str, seconds: float = 20.0) -> str:
+    def hear(self, word: str, seconds: float = PATIENCE_SECONDS) -> str:
         """Wait for a message that begins with *word* and return it."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
@@ -90,7 +91,7 @@ def test_the_agent_says_ready_then_alive_then_stopping_also_while_it_waits_for_t
     assert len(fed) == 4
     assert agent.hear("EXTEND_TIMEOUT_USEC=")
     agent.process.send_signal(signal.SIGTERM)  # the second one: do not wait for an endpoint that is not there
-    assert agent.process.wait(20) == 0
+    assert agent.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_stopped_agent_does_not_feed_the_watchdog(agent: Service) -> None:
@@ -112,6 +113,6 @@ def test_the_endpoint_says_ready_alive_and_stopping(tmp_path: Path) -> None:
         service.hear("STOPPING=1")
 
         assert len(fed) == 3
-        assert service.process.wait(20) == 0
+        assert service.process.wait(PATIENCE_SECONDS) == 0
     finally:
         service.close()

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from shipper.pipeline.agent import Agent
 from tests.end_to_end import receiver as faults
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 
 async def settled(agent: Agent) -> None:
     """Wait until the agent has looked at everything and reads no more."""
     before = -1
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while agent.totals().bytes_read != before:
             before = agent.totals().bytes_read
             await agent.scanned(3)

@@ -12,6 +12,7 @@ import pytest
 
 from shipper.errors import ShipperError, UsageError
 from shipper.pipeline.tapping import MOST_TAPS, QUEUED_EVENTS, Sent, Tapping
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 
@@ -157,9 +158,9 @@ def test_a_tap_on_an_agent_shows_the_masked_events_that_arrived_and_nothing_is_l
             await asyncio.sleep(0)
         scene.append("app.log", "my secret is safe", "second")
 
-        line = json.loads(await asyncio.wait_for(first, 20))
+        line = json.loads(await asyncio.wait_for(first, PATIENCE_SECONDS))
         while not line["events"]:
-            line = json.loads(await asyncio.wait_for(anext(stream), 20))
+            line = json.loads(await asyncio.wait_for(anext(stream), PATIENCE_SECONDS))
         await stream.aclose()
 
         assert line["events"] == scene.receiver.acked

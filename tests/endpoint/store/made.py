@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shipper.endpoint.model import Accepted, AttributeValue, Context, Filter, LogRecord, StoredRecord
 from shipper.endpoint.store import Store
+from tests.patience import PATIENCE_SECONDS
 
 Event = dict[str, object]
 
@@ -67,7 +68,7 @@ async def contents(store: Store, wanted: Filter = Filter(), *, limit: int = 1000
     return [stored.record.content for stored in page.events]
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for *condition*."""
     async with asyncio.timeout(seconds):
         while not condition():

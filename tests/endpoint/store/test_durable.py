@@ -19,6 +19,7 @@ import pytest
 from shipper.endpoint.store import Store, StoreFull
 from shipper.errors import StateDamaged, StateError, StateLocked
 from tests.endpoint.store.made import accepted, contents, mapper, numbered, opened, segments
+from tests.patience import PATIENCE_SECONDS
 
 
 class Syncs:
@@ -31,7 +32,7 @@ class Syncs:
         self.may_go.set()
 
     def __call__(self, descriptor: int) -> None:
-        assert self.may_go.wait(10)
+        assert self.may_go.wait(PATIENCE_SECONDS)
         self.count += 1
         if self.error is not None:
             raise OSError(self.error, os.strerror(self.error))

@@ -12,6 +12,7 @@ from shipper.endpoint.model import Context, Filter, LogRecord
 from shipper.endpoint.store import BadCursor
 from shipper.endpoint.store.store import QUERY_THREADS
 from tests.endpoint.store.made import accepted, contents, indexed, mapper, numbered, opened, until
+from tests.patience import PATIENCE_SECONDS
 
 BLOCKS = 40
 A_BLOCK = 50
@@ -83,7 +84,7 @@ async def test_the_index_lags_visibly_answers_are_whole_meanwhile_and_it_catches
 
     def held(event: dict[str, object], context: Context) -> LogRecord:
         if threading.current_thread().name == "store-indexer":
-            may_go.wait(10)
+            may_go.wait(PATIENCE_SECONDS)
         return mapper(event, context)
 
     expected = ["event 2", "event 12", *(f"event {number}" for number in range(20, 30))]
@@ -112,7 +113,7 @@ async def test_a_mapper_that_fails_stops_the_intake(tmp_path: Path) -> None:
                 await store.append(numbered(2))
 
         with pytest.raises(ZeroDivisionError):
-            await asyncio.wait_for(append_until_it_fails(), 10)
+            await asyncio.wait_for(append_until_it_fails(), PATIENCE_SECONDS)
 
 
 async def test_a_query_that_nobody_waits_for_ends(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ async def test_a_query_that_nobody_waits_for_ends(tmp_path: Path) -> None:
         nonlocal mapped
         if threading.current_thread().name.startswith("store-query"):
             mapped += 1
-            may_go.wait(10)
+            may_go.wait(PATIENCE_SECONDS)
             threading.Event().wait(0.002)
         return mapper(event, context)
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 READY = re.compile(r"event=endpoint_ready url=(http://127\.0\.0\.1:\d+)/")
 
 Event = dict[str, object]
@@ -31,7 +33,7 @@ class EndpointProcess:
         for line in self._process.stdout:
             if ready := READY.search(line.decode()):
                 return ready[1]
-        raise AssertionError(f"the endpoint ended with {self._process.wait(5)} before it was ready")
+        raise AssertionError(f"the endpoint ended with {self._process.wait(PATIENCE_SECONDS)} before it was ready")
 
     def post(self, events: Sequence[Event], path: str = "/v2/logs/ingest") -> int:
         """Send *events* as a client would; return the status."""
@@ -41,7 +43,7 @@ class EndpointProcess:
         """Send *body*; return the status."""
         request = urllib.request.Request(self.url + path, body, {"Content-Type": content_type})
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             with error:
@@ -51,10 +53,10 @@ class EndpointProcess:
         """End it; the store stays."""
         self._process.terminate()
         try:
-            self._process.wait(15)
+            self._process.wait(PATIENCE_SECONDS)
         finally:
             self._process.kill()
-            self._process.wait(5)
+            self._process.wait(PATIENCE_SECONDS)
             assert self._process.stdout is not None
             self._process.stdout.close()
             self._errors.close()

@@ -14,6 +14,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.patience import PATIENCE_SECONDS
+
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMEDRIVER = Path("/usr/bin/chromedriver")
 FLAGS = (
@@ -21,7 +23,6 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
     "--window-size=1440,900",
 )  # fmt: skip
-DEADLINE_SECONDS = 15.0
 # Every violation of the page's policy, from before its first script on.
 WATCH = """
 window.violations = [];
@@ -64,7 +65,7 @@ class Page:
 
     def wait(self, condition: Callable[[], T], what: str) -> T:
         """Return the first true value of *condition*."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         value = condition()
         while not value:
             assert time.monotonic() < deadline, f"waited in vain for {what}; rows: {self.rows()[:5]}"

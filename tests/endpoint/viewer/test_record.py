@@ -11,6 +11,7 @@ from tests.endpoint.viewer.conftest import Open
 from tests.endpoint.viewer.endpoint_process import EndpointProcess
 from tests.endpoint.viewer.page import Page
 from tests.endpoint.viewer.shop import SCRIPT, SHOWN, TRACE
+from tests.patience import PATIENCE_SECONDS
 
 # The clipboard of a browser without a screen is not to be relied on: what is put there is caught.
 CATCH = "window.copied = []; navigator.clipboard.writeText = async text => { window.copied.push(text); };"
@@ -75,7 +76,7 @@ def test_copied_curl_sends_the_same_event_again(endpoint: EndpointProcess, open_
     command = copied(page, "#copy-curl")
     page.press("#detail-close")
 
-    subprocess.run(["sh", "-c", command], check=True, timeout=20)
+    subprocess.run(["sh", "-c", command], check=True, timeout=PATIENCE_SECONDS)
 
     page.wait(lambda: len(page.rows()) == 2, "the twin")
     twins = page.run("return (await (await fetch('/v1/events')).json()).events")

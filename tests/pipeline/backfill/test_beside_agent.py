@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 from tests.end_to_end.agent_process import AgentProcess, write_config
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.backfill.scene import Scene, contents, log, with_scene
+from tests.processes import started
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,8 +22,8 @@ def agent_once(scene: Scene, **source: object) -> None:
         {"name": "app", "paths": [str(scene.folder / "logs/app.log")], "format": "raw", **source}
     ]
     config = write_config(scene.folder, scene.receiver.url, sources)
-    agent = AgentProcess(config, "--once")
-    agent.process.wait(120)
+    with AgentProcess(config, "--once") as agent:
+        agent.process.wait(PATIENCE_SECONDS)
 
 
 def test_what_the_agent_has_acknowledged_is_not_sent_again_even_when_it_was_packed_since(tmp_path: Path) -> None:
@@ -72,20 +74,18 @@ def test_agent_and_backfill_run_at_once_and_nothing_is_sent_twice(tmp_path: Path
         live = scene.write("app.log", live_text)
         sources: list[dict[str, object]] = [{"name": "app", "paths": [str(live)], "format": "raw"}]
         config = write_config(scene.folder, scene.receiver.url, sources)
-        agent = AgentProcess(config)
-        try:
+        with AgentProcess(config) as agent:
             await scene.receiver.wait_for(lambda: len(scene.receiver.acked) >= 1)
             scene.write("app.log.1.gz", old)
             command = [sys.executable, "-m", "shipper", "backfill", "-c", str(config), "--quiet", str(live.parent)]
-            backfill = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=subprocess.PIPE)
-            more = log(500, begin=2000)
-            with live.open("ab") as file:
-                file.write(more)
-            _, complaints = await backfill.communicate()
+            async with started(*command, cwd=ROOT, stderr=subprocess.PIPE) as backfill:
+                more = log(500, begin=2000)
+                with live.open("ab") as file:
+                    file.write(more)
+                _, complaints = await backfill.communicate()
             assert backfill.returncode == 0, complaints
             await scene.receiver.wait_for(lambda: not scene.missing(live_text, more, old))
-        finally:
-            await asyncio.to_thread(agent.stop, 120)
+            await agent.drained()
 
         assert not scene.surplus(live_text, more, old)
         assert gzip.decompress((live.parent / "app.log.1.gz").read_bytes()) == old

@@ -17,6 +17,7 @@ from shipper.core.restart import RestartPoint
 from shipper.core.shipped import Settled, Shipped
 from shipper.errors import StateDamaged, StateError, StateLocked
 from shipper.pipeline.backfill.keeper import Keeper
+from tests.patience import PATIENCE_SECONDS
 
 
 def shipped() -> Shipped:
@@ -91,7 +92,7 @@ def test_what_is_settled_while_a_round_is_written_waits_for_its_letters(
 
     def slowly(letters: DeadLetters, fresh: Sequence[DeadLetter]) -> int:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE_SECONDS)
         return append(letters, fresh)
 
     monkeypatch.setattr(DeadLetters, "append", slowly)
