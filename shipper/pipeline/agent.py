@@ -24,6 +24,7 @@ from shipper.pipeline.journal import Journal
 from shipper.pipeline.lag import lag_bytes_of
 from shipper.pipeline.ledger_keeping import LedgerKeeper
 from shipper.pipeline.monitoring import Monitoring
+from shipper.pipeline.once import ship_everything
 from shipper.pipeline.progress import Progress
 from shipper.pipeline.reload import Reloader
 from shipper.pipeline.seats import Seats
@@ -33,7 +34,7 @@ from shipper.pipeline.state_commands import open_state
 from shipper.pipeline.status_line import StatusLine, figures_of
 from shipper.pipeline.supervise import Beats, Supervisor, first
 from shipper.pipeline.survey import shut_files
-from shipper.pipeline.totals import Totals, total
+from shipper.pipeline.totals import Totals, said, total
 from shipper.service_notify import Notifier
 
 DRAIN_SECONDS: Final = 10.0
@@ -167,7 +168,7 @@ class Agent:
             progress.close()
             drained = await self.stop(DRAIN_SECONDS)
             if hasattr(self, "parts"):
-                self._journal.say("agent_stopped", drained=drained, **_figures(self.totals()))
+                self._journal.say("agent_stopped", drained=drained, **said(self.totals()))
 
     def _ask_to_reload(self) -> None:
         if self.reloader is not None:  # else it is read in a moment anyway
@@ -184,7 +185,7 @@ class Agent:
             await self.start(following=False)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
-                    await self._tasks.until(self._ship_everything())
+                    await self._tasks.until(ship_everything(self.parts))
         finally:
             await self.stop(0)
         return self.totals()
@@ -193,12 +194,6 @@ class Agent:
     def shut(self) -> list[str]:
         """Files that match and cannot be opened, as of the last scan."""
         return shut_files(self.parts.census.last.skipped)
-
-    async def _ship_everything(self) -> None:
-        await self.parts.following.read_to_end()
-        await self.parts.sender.drain(None)
-        while not await self.parts.committer.save():
-            await asyncio.sleep(0.2)
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> bool:
         """Stop reading, wait for what is on its way, save, close; return whether everything was settled.
@@ -296,15 +291,3 @@ class Agent:
     def _wake_threadsafe(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed while the observer still had something to say
             self._loop.call_soon_threadsafe(self.parts.tailer.wake.set)
-
-
-def _figures(totals: Totals) -> dict[str, int]:
-    figures = {
-        "read": totals.read,
-        "acked": totals.acked,
-        "filtered": sum(totals.filtered.values()),
-        "dead_lettered": sum(totals.dead_lettered.values()),
-        "refused_unnamed": totals.refused_unnamed,
-        "pending": totals.pending,
-    }
-    return {name: count for name, count in figures.items() if count or name in ("read", "acked", "pending")}

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
+from shipper.adapters.dead_letters import DeadLettersFull
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.core.ledger import Entry, goes_on
@@ -74,6 +75,7 @@ class Committer:
 
     Attributes:
         failing: Why the last round failed; None while saving works.
+        letters_full: Whether that was for want of room for dead letters.
         damaged: Set with the first sign that the database is damaged: nothing is written to it any more.
     """
 
@@ -100,6 +102,7 @@ class Committer:
         self._round = asyncio.Lock()
         self._last: dict[FileKey, Entry] = {}
         self.failing: str | None = None
+        self.letters_full = False
         self.damaged = False
         self.rounds = 0
 
@@ -181,6 +184,7 @@ class Committer:
             raise StateDamaged(f"{error}; {_MEND}") from error
         except StateError as error:
             self._put_back(saving, str(error))
+            self.letters_full = isinstance(error, DeadLettersFull)
             self._journal.once("state_not_saved", "state", error=str(error), hint="nothing is lost: it is tried again")
             return False
         self._saved(saving)
@@ -212,7 +216,7 @@ class Committer:
     def _saved(self, saving: Round) -> None:
         self.rounds += 1
         if self.failing is not None:
-            self.failing = None
+            self.failing, self.letters_full = None, False
             self._journal.over("state_not_saved", "state")
             self._journal.say("state_saved_again")
         for row, life in zip(saving.changed.values(), saving.lives, strict=True):

@@ -102,6 +102,19 @@ def table(totals: Totals) -> list[tuple[str, str]]:
     return rows + [(label, f"{count:,}") for label, count in asides if count]
 
 
+def said(totals: Totals) -> dict[str, int]:
+    """Return what the agent's last words name; what is always there is named at nought, too."""
+    figures = {
+        "read": totals.read,
+        "acked": totals.acked,
+        "filtered": sum(totals.filtered.values()),
+        "dead_lettered": sum(totals.dead_lettered.values()),
+        "refused_unnamed": totals.refused_unnamed,
+        "pending": totals.pending,
+    }
+    return {name: count for name, count in figures.items() if count or name in ("read", "acked", "pending")}
+
+
 def add(into: Counter[str], counts: Mapping[str, int]) -> None:
     """Add *counts* to *into*."""
     for name, count in counts.items():
