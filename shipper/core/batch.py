@@ -54,10 +54,12 @@ class Settlement(msgspec.Struct):
         unnamed_in_batch: Events that it refused so in the whole batch; said with its first portion.
         unnamed_detail: What it said then.
         filtered: Left out because they grew too old on the way.
+        trimmed: Events that were cut because they were too large even alone, beyond those that the conversion cut.
         status: Of the answer that settled it.
     """
 
     refused: list[Refused] = []
+    trimmed: int = 0
     refused_unnamed: int = 0
     unnamed_in_batch: int = 0
     unnamed_detail: str = ""

@@ -70,7 +70,7 @@ def settled_figures(portion: Portion, settlement: Settlement) -> dict[str, int]:
     unnamed = settlement.refused_unnamed
     dropped = sum(settlement.filtered.values())
     acked = portion.encoded.records - refused.total() - unnamed - dropped
-    counts = {"acked": acked, "refused_unnamed": unnamed}
+    counts = {"acked": acked, "refused_unnamed": unnamed, "trimmed": settlement.trimmed}
     counts |= {f"dead_{reason}": count for reason, count in refused.items()}
     counts |= {f"filtered_{reason}": count for reason, count in settlement.filtered.items()}
     return {name: count for name, count in counts.items() if count}

@@ -7,6 +7,7 @@ each event, so a dead letter names its exact span.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -77,6 +78,7 @@ class Singles:
         self._portions = portions
         self._items: list[_Item] = []
         self._refused: dict[int, list[Refused]] = {id(portion): list(portion.refused) for portion in portions}
+        self._trimmed = Counter[int]()
         self._unnamed = 0
         self._unnamed_detail = ""
         self._status: int | None = None
@@ -218,7 +220,9 @@ class Singles:
             item.replace({**whole, "content": shorter, "log.trimmed": trimmed})
             answer = await self._ask([item])
             if answer.action is not Action.SPLIT:
-                return answer.action in (Action.ACCEPTED, Action.PARTIAL)
+                taken = answer.action in (Action.ACCEPTED, Action.PARTIAL)
+                self._trimmed[id(item.portion)] += taken and not whole.get("log.trimmed")  # else it is counted already
+                return taken
             item.replace(whole)
             size //= 2
         return False
@@ -255,7 +259,10 @@ class Singles:
     def _finish(self) -> None:
         unnamed = self._unnamed
         for number, portion in enumerate(self._portions):
-            settlement = Settlement(refused=self._refused[id(portion)], filtered=portion.filtered, status=self._status)
+            settlement = Settlement(
+                refused=self._refused[id(portion)], filtered=portion.filtered, status=self._status,
+                trimmed=self._trimmed[id(portion)],
+            )  # fmt: skip
             if number == 0:
                 settlement.unnamed_in_batch, settlement.unnamed_detail = self._unnamed, self._unnamed_detail
             # Which ones, nobody knows: each portion is charged with no more than it has, so that accounts balance.

@@ -12,7 +12,8 @@ import pytest
 from shipper.core.batch import BatchLimits
 from shipper.core.converter import compile_rule
 from shipper.core.delivery import Response
-from shipper.core.rule import EventLimits, TooOld
+from shipper.core.rule import EventLimits, RecordFormat, Rule, TooOld
+from shipper.pipeline.accounts import settled_figures
 from tests.pipeline.delivery_scene import (
     ACCEPTED,
     Answer,
@@ -236,8 +237,27 @@ def test_a_single_event_that_is_too_large_keeps_as_much_of_its_content_as_fits()
     assert trimmed["content"].endswith("ä[TRUNCATED]")
     assert 3_000 <= len(trimmed["content"].encode()) <= 10_000
     assert trimmed["log.trimmed"] == "content"
-    assert scene.letters == []
-    assert len(scene.contents) == 3
+    assert [settled_figures(portion, settlement)["trimmed"] for portion, settlement in scene.settled] == [1]
+
+
+def test_an_event_that_was_trimmed_when_it_was_read_is_counted_once_when_its_content_is_cut_too() -> None:
+    rule = Rule(
+        source="app", layout="", format=RecordFormat.PATTERN, patterns=(r"(?P<note>\S+) ",),
+        limits=EventLimits(value_bytes=20),
+    )  # fmt: skip
+
+    async def story() -> Scene:
+        scene = Scene(larger_than(10_000), limits=LARGE)
+        scene.offer("n" * 50 + " " + "x" * 16_000, converter=compile_rule(rule))
+        await scene.sender.drain(None)
+        await scene.close()
+        return scene
+
+    scene = play(story)
+
+    ((portion, settlement),) = scene.settled
+    assert scene.acked[0]["log.trimmed"] == "note,content"
+    assert (portion.encoded.trimmed, settlement.trimmed) == (1, 0)
 
 
 def test_an_event_that_is_too_large_whatever_is_cut_from_it_becomes_a_letter() -> None:
