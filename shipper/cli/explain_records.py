@@ -10,6 +10,7 @@ import msgspec
 from shipper.core.containers import messages
 from shipper.core.encodings import newline_of
 from shipper.core.model import Event, Span
+from shipper.core.records import RecordSplitter
 from shipper.core.reference import CONTAINERS, ReferenceReader, split_lines
 from shipper.core.rule import Rule
 from shipper.core.text import without_ansi
@@ -98,7 +99,7 @@ def _own_lines(rule: Rule, done: Rehearsed, raw: bytes) -> int:
     if rule.format not in CONTAINERS:
         return 0
     texts = [line.text for line in split_lines(done.chunk._replace(data=raw), _encoding(done), inside_line=False)[0]]
-    return max((len(message.lines) for message in messages(texts, rule.format) if 0 in message.lines), default=0)
+    return max((len(message.lines) for message in messages(texts, rule.format, RecordSplitter(rule)) if 0 in message.lines), default=0)
 
 
 def text_of(record: Record) -> str:
@@ -109,7 +110,7 @@ def text_of(record: Record) -> str:
     if rule.ansi:
         texts = [without_ansi(text) for text in texts]
     if rule.format in CONTAINERS:
-        return next((message.text for message in messages(texts, rule.format) if 0 in message.lines), "")
+        return next((message.text for message in messages(texts, rule.format, RecordSplitter(rule)) if 0 in message.lines), "")
     return "\n".join(texts)
 
 

@@ -106,7 +106,7 @@ class Converter:
         state = rules.state(facts, carry, now_ms, outer=container)
         events: list[Event] = []
         if container:
-            units = [(m.text, m.outer) for m in messages(text.split("\n"), self.rule.format)]
+            units = [(m.text, m.outer) for m in messages(text.split("\n"), self.rule.format, self._splitter)]
         else:
             units = [(record, None) for record in self._splitter.split(text)]
         # Each on its own: what stands escaped in an ASCII line need not be ASCII.

@@ -18,8 +18,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from shipper.core.fitting import Fit, detail, fit_of, lines_of, reads_pairs, taken
+from shipper.core.fitting import CONTAINERS, Fit, detail, fit_of, lines_of, reads_pairs, taken
 from shipper.core.general import General, learn
+from shipper.core.inner import as_pattern, can_be_inside, inner_lines, inside
+from shipper.core.joined_rules import can_join, joined
 from shipper.core.json_keys import keyed, missing_keys
 from shipper.core.rule import MultilineRule, RecordFormat, Rule, StampRule
 from shipper.core.stamp_formats import ALL
@@ -74,6 +76,8 @@ def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterabl
         return Choice(raw.layout, raw, 0.0, 0, "nothing to look at yet")
     known = _known(candidates, first, lines, near_ms) if not coloured else None
     found = known or _with_keys(_best(candidates, raw, lines, near_ms), lines, near_ms)
+    if found.rule.format in CONTAINERS and not known:
+        found = _with_inner(found, candidates, lines, near_ms)
     if coloured:
         layout = f"{_ANSI}+{found.layout}"
         found = found._replace(layout=layout, rule=msgspec.structs.replace(found.rule, layout=layout, ansi=True))
@@ -81,9 +85,14 @@ def choose(candidates: Sequence[Rule], sample: str, near_ms: int, first: Iterabl
 
 
 def explains(rule: Rule, sample: str, near_ms: int) -> float:
-    """Return the share of the lines of *sample* that *rule* explains."""
+    """Return the share of the lines of *sample* that *rule* explains; of containers, of the messages in them."""
     lines = lines_of(without_ansi(sample) if rule.ansi else sample)
-    return fit_of(rule, lines, near_ms).share if lines else 1.0
+    return _share(rule, lines, near_ms) if lines else 1.0
+
+
+def _share(rule: Rule, lines: list[str], near_ms: int) -> float:
+    texts = inner_lines(rule, lines) if rule.format in CONTAINERS and rule.patterns else []
+    return fit_of(rule, lines, near_ms).share * (fit_of(as_pattern(rule), texts, near_ms).share if texts else 1.0)
 
 
 def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
@@ -96,6 +105,9 @@ def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
     if any(name not in by_name for name in wanted):
         return None
     rules = [by_name[name] for name in wanted]
+    if rules and rules[0].format in CONTAINERS and (brace or len(rules) > 1):
+        inner = rule_of("+".join(wanted[1:]) + brace + learned, candidates)
+        return None if inner is None else msgspec.structs.replace(inside(rules[0], inner), layout=layout, ansi=ansi)
     if brace:
         raw = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
         try:
@@ -108,7 +120,7 @@ def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
             rules.append(_learned(raw, general))
     if not rules:
         return None
-    rule = _joined(rules) if len(rules) > 1 else rules[0]
+    rule = joined(rules) if len(rules) > 1 else rules[0]
     return msgspec.structs.replace(rule, layout=layout, ansi=ansi)
 
 
@@ -122,9 +134,11 @@ def _known(candidates: Sequence[Rule], first: Iterable[str], lines: list[str], n
         rule = rule_of(layout, candidates)
         if rule is None or rule.ansi or rule.format is RecordFormat.RAW or layout.startswith("{"):
             continue  # colours belong to the file that has them, and a preset may read what was learned elsewhere
-        fit = fit_of(rule, lines, near_ms)
-        if fit.share > 1 - _ALIKE:
-            return Choice(layout, rule, fit.share, len(lines), "as other files of this source")
+        if rule.format in CONTAINERS and not rule.patterns:
+            continue  # of what is in this container nothing is known yet
+        share = _share(rule, lines, near_ms)
+        if share > 1 - _ALIKE:
+            return Choice(layout, rule, share, len(lines), "as other files of this source")
     return None
 
 
@@ -167,7 +181,7 @@ def _with_others(best: Fit, fits: list[Fit], raw: Rule, lines: list[str], near_m
     rules, explained = [*_programs(best, fits, lines), best.rule], list(best.lines)
     while not all(explained) and len(rules) < _MOST_LAYOUTS and best.rule.format is RecordFormat.PATTERN:
         rest = [index for index, good in enumerate(explained) if not good]
-        others = [fit for fit in fits if fit.rule not in rules and _can_join(best.rule, fit.rule)]
+        others = [fit for fit in fits if fit.rule not in rules and can_join(best.rule, fit.rule)]
         gains = [(sum(fit.lines[index] for index in rest), -fit.rule.rank, number) for number, fit in enumerate(others)]
         gain, _, number = max(gains, default=(0, 0, 0))
         if not gain:
@@ -183,8 +197,8 @@ def _with_others(best: Fit, fits: list[Fit], raw: Rule, lines: list[str], near_m
     if general is not None and general.formats:
         rules.append(_learned(raw, general))
         layout = f"{layout}+{_named(general)}"
-        explained = fit_of(_joined(rules), lines, near_ms).lines
-    chosen = rules[0] if len(rules) == 1 else msgspec.structs.replace(_joined(rules), layout=layout)
+        explained = fit_of(joined(rules), lines, near_ms).lines
+    chosen = rules[0] if len(rules) == 1 else msgspec.structs.replace(joined(rules), layout=layout)
     count = sum(explained)
     names = " and ".join(rule.layout.partition("{")[0] or "a learned layout" for rule in rules)
     return Choice(layout, chosen, count / len(lines), len(lines), f"{names}: {count} of {len(lines)} lines")
@@ -192,7 +206,7 @@ def _with_others(best: Fit, fits: list[Fit], raw: Rule, lines: list[str], near_m
 
 def _family(best: Fit, fits: list[Fit], lines: list[str]) -> Rule | None:
     """Return what reads the lines of other programs in a file that has shown those of one only, such as a syslog."""
-    wider = [fit for fit in fits if fit.rule.rank > best.rule.rank and _can_join(best.rule, fit.rule)]
+    wider = [fit for fit in fits if fit.rule.rank > best.rule.rank and can_join(best.rule, fit.rule)]
     able = [fit for fit in wider if fit.share >= best.share]
     alike = [fit for fit in able if set(fit.rule.stamp.formats or ALL) & set(best.rule.stamp.formats or ALL)]
     found = max(alike, key=lambda fit: (detail(fit, lines), -fit.rule.rank), default=None)
@@ -204,7 +218,7 @@ def _programs(best: Fit, fits: list[Fit], lines: list[str]) -> list[Rule]:
     if not best.rule.rank:
         return []
     least = detail(best, lines)
-    own = [fit for fit in fits if not fit.rule.rank and fit.rule.sign is not None and _can_join(best.rule, fit.rule)]
+    own = [fit for fit in fits if not fit.rule.rank and fit.rule.sign is not None and can_join(best.rule, fit.rule)]
     more = [fit for fit in own if detail(fit, lines) >= least]
     return [fit.rule for fit in sorted(more, key=lambda fit: -fit.share)][: _MOST_LAYOUTS - 1]
 
@@ -212,32 +226,6 @@ def _programs(best: Fit, fits: list[Fit], lines: list[str]) -> list[Rule]:
 def _is_worth_learning(rule: Rule, left: list[str], lines: list[str]) -> bool:
     dated = sum(map(begins_with_stamp, left))
     return rule.format is RecordFormat.PATTERN and dated > 0.05 * len(lines)
-
-
-def _can_join(rule: Rule, other: Rule) -> bool:
-    formats = all(one.format is RecordFormat.PATTERN for one in (rule, other))
-    starts = all(one.multiline is None or one.multiline.start_at_stamp for one in (rule, other))
-    return formats and starts and other.stamp.field == rule.stamp.field
-
-
-def _joined(rules: Sequence[Rule]) -> Rule:
-    """Return one rule with the patterns of all: a line is read by the first that fits."""
-    first = rules[0]
-    multiline = next((rule.multiline for rule in rules if rule.multiline is not None), None)
-    if multiline is not None and multiline.start is not None:
-        # A start that one of them names would swallow the records of the others.
-        multiline = MultilineRule(start_at_stamp=True, timeout_ms=multiline.timeout_ms)
-    formats = tuple(dict.fromkeys(text for rule in rules for text in (rule.stamp.formats or ALL)))
-    texts = [pattern for rule in rules for pattern in rule.patterns]
-    repeated = [text for text in texts if texts.count(text) > 1]  # what several fall back on comes after what each has
-    words = {word: meaning for rule in reversed(rules) for word, meaning in rule.severity.words.items()}
-    return msgspec.structs.replace(
-        first,
-        patterns=(*(text for text in texts if texts.count(text) == 1), *dict.fromkeys(repeated)),
-        stamp=StampRule(first.stamp.field, formats, first.stamp.zone),
-        severity=msgspec.structs.replace(first.severity, words=words),
-        multiline=multiline,
-    )
 
 
 def _with_keys(found: Choice, lines: list[str], near_ms: int) -> Choice:
@@ -248,6 +236,24 @@ def _with_keys(found: Choice, lines: list[str], near_ms: int) -> Choice:
     layout = f"{found.layout}{_named(general)}"
     rule = msgspec.structs.replace(keyed(found.rule, general), layout=layout)
     return found._replace(layout=layout, rule=rule, evidence=f"{found.evidence}; {general.evidence}")
+
+
+def _with_inner(found: Choice, candidates: Sequence[Rule], lines: list[str], near_ms: int) -> Choice:
+    """Add the layout of the messages in a container's log, unless the source has said how to read them."""
+    texts = inner_lines(found.rule, lines)
+    if found.rule.patterns or found.rule.multiline is not None or not texts:
+        return found
+    others = [rule for rule in candidates if rule.format not in CONTAINERS]
+    inner = choose(others, "\n".join(texts) + "\n", near_ms)
+    if not can_be_inside(inner.rule, texts):
+        return found
+    layout = f"{found.layout}+{inner.layout}"
+    return found._replace(
+        layout=layout,
+        rule=msgspec.structs.replace(inside(found.rule, inner.rule), layout=layout),
+        explained=found.explained * (inner.explained or 1.0),
+        evidence=f"{found.evidence}; in its messages {inner.evidence}",
+    )
 
 
 # -- learned layouts -----------------------------------------------------------------------------------

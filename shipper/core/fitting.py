@@ -21,7 +21,7 @@ SAMPLE_LINES: Final = 200
 _FIRST_LOOK: Final = 12
 # Behind a stamp this belongs to it: a rule that leaves it over reads another instant.
 _LEFT_OVER: Final = re.compile(r" ?(?:[AaPp][Mm]\b|[+-]\d\d:?\d\d(?![\w:.-]))")
-_CONTAINERS: Final = (RecordFormat.CRI, RecordFormat.DOCKER)
+CONTAINERS: Final = (RecordFormat.CRI, RecordFormat.DOCKER)
 
 
 class Fit(NamedTuple):
@@ -94,7 +94,7 @@ def reads_pairs(rule: Rule) -> bool:
 
 
 def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
-    if rule.format in _CONTAINERS:
+    if rule.format in CONTAINERS:
         return _is_container_line(rule, line)
     if rule.format is RecordFormat.JSON and not line.startswith("{"):
         return False
@@ -117,7 +117,7 @@ def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:
 def _is_container_line(rule: Rule, line: str) -> bool:
     if rule.format is RecordFormat.CRI:
         return re.match(r"\d{4}-\d\d-\d\dT[^ ]+ (?:stdout|stderr) [FP](?::[^ ]*)? ", line + " ") is not None
-    return line.startswith("{") and '"log":"' in line and '"stream":"' in line
+    return line.startswith("{") and all(key in line for key in ('"log":', '"stream":', '"time":'))
 
 
 def _is_logfmt(line: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from shipper.core.containers import joins
+from shipper.core.containers import Joined, joins
 from shipper.core.encodings import character_border, configured_name, find_mark, newline_of, without_mark
 from shipper.core.model import Carry, Chunk, ChunkKind
 from shipper.core.records import RecordSplitter
@@ -242,6 +242,8 @@ class Framer:
 
     def _container_end(self, last: int) -> int:
         """Return the end of the last line after which no message is open, or where one has gone on for too long."""
+        if self._splitter.multi:
+            return self._joined_end(last)
         if self._all_whole(last):
             return last if last <= self._chunk_bytes else (self._rfind(self._chunk_bytes) or self._find(0))
         open_streams: set[str] = set()
@@ -256,6 +258,17 @@ class Framer:
             elif at - closed > self._max_open:
                 return at
         return closed
+
+    def _joined_end(self, last: int) -> int:
+        """Return the same where messages are joined to records."""
+        joined = Joined(self._format, self._splitter)
+        ends = [0]
+        while ends[-1] < last and ends[joined.whole] < self._chunk_bytes:
+            ends.append(self._find(ends[-1]))
+            joined.add(len(ends) - 2, self._line(ends[-2], ends[-1]))
+            if ends[-1] - ends[joined.whole] > self._max_open:
+                return ends[-1]
+        return ends[joined.whole]
 
     def _all_whole(self, last: int) -> bool:
         """Return whether it is plain that no line before *last* is a partial one."""

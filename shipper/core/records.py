@@ -27,11 +27,11 @@ class RecordSplitter:
         self._starts: list[re.Pattern[str]] = []
         self._continues: re.Pattern[str] | None = None
         self._heading: re.Pattern[str] | None = None
-        self._max_lines = self._max_bytes = 0
+        self.max_lines = self.max_bytes = 0
         self._borders: dict[bool, re.Pattern[str] | None] = {}
         if multiline is None:
             return
-        self._max_lines, self._max_bytes = multiline.max_lines, multiline.max_bytes
+        self.max_lines, self.max_bytes = multiline.max_lines, multiline.max_bytes
         if multiline.heading is not None:
             self._heading = re.compile(multiline.heading)
         if multiline.continue_ is not None:
@@ -48,6 +48,11 @@ class RecordSplitter:
             self._borders = {
                 known: starts_after_newline(texts, ascii_text=known, negated=negated) for known in (False, True)
             }
+
+    @property
+    def continues(self) -> bool:
+        """Whether a line begins a record unless it is said to go on."""
+        return self._continues is not None
 
     def is_start(self, line: str, above: str | None) -> bool:
         """Return whether *line*, below *above*, begins a record; always, where each line is one."""
@@ -73,13 +78,13 @@ class RecordSplitter:
     def _whole_records(self, text: str) -> list[str] | None:
         """Return *text* cut where records begin; None where a limit may cut one besides."""
         plain = text.isascii()
-        if (len(text) + 1) * (1 if plain else 4) > self._max_bytes:
+        if (len(text) + 1) * (1 if plain else 4) > self.max_bytes:
             return None
         border = self._borders.get(plain)
         if border is not None:
             records = border.split(text)
             more = text.count("\n") + 1 - len(records)
-            fits = more < self._max_lines or max(record.count("\n") for record in records) < self._max_lines
+            fits = more < self.max_lines or max(record.count("\n") for record in records) < self.max_lines
             return records if fits else None
         lines = text.split("\n")
         starts = self._start_indexes(lines)
@@ -103,7 +108,7 @@ class RecordSplitter:
         if not starts or starts[0]:
             starts.insert(0, 0)  # whatever comes first begins a record
         longest = max(end - begin for begin, end in pairwise((*starts, len(lines))))
-        return starts if longest <= self._max_lines else None
+        return starts if longest <= self.max_lines else None
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Return where each record of `split` stands, in characters."""
@@ -120,7 +125,7 @@ class RecordSplitter:
         above = None
         for line in text.split("\n"):
             width = len(line) + 1
-            full = begin >= 0 and (lines >= self._max_lines or size + self._size(line) > self._max_bytes)
+            full = begin >= 0 and (lines >= self.max_lines or size + self._size(line) > self.max_bytes)
             if begin < 0 or full or self.is_start(line, above):
                 if begin >= 0:
                     _add(spans, text, begin, at - 1)

@@ -102,7 +102,7 @@ class ReferenceReader:
 
     def _units(self, lines: list[Line]) -> Iterator[Unit]:
         if self.rule.format in CONTAINERS:
-            for message in messages((line.text for line in lines), self.rule.format):
+            for message in messages((line.text for line in lines), self.rule.format, self._splitter):
                 span = Span(lines[message.lines[0]].start, lines[message.lines[-1]].end)
                 yield Unit(message.text, span, message.outer)
             return

@@ -13,6 +13,7 @@ import msgspec
 from shipper.core.converter import Converter, compile_rule
 from shipper.core.detect import Choice, choose, explains, rule_of
 from shipper.core.encodings import configured_name, find_mark
+from shipper.core.fitting import CONTAINERS
 from shipper.core.rule import RecordFormat, Rule
 
 SAMPLE_BYTES: Final = 65_536
@@ -60,6 +61,8 @@ class SourceReading:
         choice = self.choose(data, encoding, near_ms)
         if not self.chooses or choice.layout == layout:
             return None
+        if choice.layout.startswith(f"{layout}+") and choice.rule.format in CONTAINERS:
+            return choice  # of the messages in the container's log nothing was known
         now = explains(self.converter(layout).rule, self._sample(data, encoding), near_ms)
         return choice if choice.explained > now + WORTH_A_CHANGE else None
 

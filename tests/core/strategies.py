@@ -162,7 +162,6 @@ def multilines(draw: st.DrawFn, *, has_pattern: bool) -> MultilineRule | None:
 
 @st.composite
 def rules(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ...]) -> Rule:
-    container = record_format in (RecordFormat.CRI, RecordFormat.DOCKER)
     return Rule(
         source="shop",
         layout="under_test",
@@ -170,7 +169,7 @@ def rules(draw: st.DrawFn, record_format: RecordFormat, layout: tuple[Layout, ..
         patterns=tuple(one.pattern for one in layout),
         stamp=StampRule(formats=draw(FORMATS), zone=draw(st.sampled_from(["", "Europe/Vienna", "-03:00"]))),
         severity=draw(SEVERITIES),
-        multiline=None if container else draw(multilines(has_pattern=bool(layout))),
+        multiline=draw(multilines(has_pattern=bool(layout))),
         keep=draw(st.sampled_from([(), (), ("a|o|1",)])),
         drop=draw(st.sampled_from([(), (), ("noise",)])),
         masks=draw(MASKS),

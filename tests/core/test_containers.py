@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shipper.core.containers import joins, messages
 from shipper.core.model import Span
-from shipper.core.rule import RecordFormat, Rule
+from shipper.core.rule import MultilineRule, RecordFormat, Rule
 from tests.core.reading import events_of, read_text
 
 T = "2026-11-23T19:59:58.123456789Z"
@@ -95,3 +95,43 @@ def test_a_partial_last_line_without_its_end_goes_on_where_it_stopped() -> None:
 
     assert reading.carry.part is not None
     assert reading.carry.part.attributes["log.iostream"] == "stdout"
+
+
+JAVA = Rule(
+    "pod",
+    "cri",
+    CRI,
+    (r"(?P<timestamp>\d\d:\d\d) (?P<severity>[A-Z]+) ",),
+    multiline=MultilineRule(start_at_stamp=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines", "expected"),
+    [
+        pytest.param(JAVA, ["o 09:00 ERROR x", "o  at a", "o Caused by: y", "o 09:01 INFO z"],
+        [("09:00 ERROR x\n at a\nCaused by: y", "error"), ("09:01 INFO z", "info")], id="a_trace"),
+        pytest.param(JAVA, ["o 09:00 ERROR x", "e 09:00 WARN y", "o  at a", "e  at b"],
+        [("09:00 ERROR x\n at a", "error"), ("09:00 WARN y\n at b", "warn")], id="two_streams"),
+        pytest.param(JAVA, ["e plain", "e more", "e  at b"], [("plain", "none"), ("more\n at b", "none")],
+        id="what_nothing_began_takes_only_what_is_plainly_below"),
+        pytest.param(JAVA, ["o 09:00 ERROR x", *["e 09:00 INFO y"] * 51, "o late"],
+        [("09:00 ERROR x", "error"), *[("09:00 INFO y", "info")] * 51, ("late", "none")], id="too_far_behind"),
+        pytest.param(Rule("pod", "cri", CRI, multiline=MultilineRule(continue_=r"\s")), ["o a", "o  b", "o c"],
+        [("a\n b", "none"), ("c", "none")], id="continue"),
+        pytest.param(Rule("pod", "cri", CRI, multiline=MultilineRule(start=r"\{")),
+        ["o {", 'o "level":"warn"', "o }", "o {}"],
+        [('{\n"level":"warn"\n}', "warn"), ("{}", "none")], id="json_over_lines"),
+        pytest.param(Rule("pod", "cri", CRI, multiline=MultilineRule(start="a", max_lines=2)),
+        ["o a", "o 1", "o 2", "o 3"],
+        [("a\n1", "none"), ("2\n3", "none")], id="too_many_lines"),
+    ],
+)  # fmt: skip
+def test_messages_that_belong_together_are_one_record_of_their_stream(
+    rule: Rule, lines: list[str], expected: list[tuple[str, str]]
+) -> None:
+    text = "".join(f"{T} std{'out' if line[0] == 'o' else 'err'} F {line[2:]}\n" for line in lines)
+
+    events = events_of(read_text(rule, text))
+
+    assert [(event["content"], event["severity"]) for event in events] == expected

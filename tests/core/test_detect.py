@@ -114,6 +114,48 @@ def test_a_trace_that_speaks_of_times_is_no_layout_of_its_own() -> None:
     assert [e["timestamp"] for e in events_of(choice, text)] == ["2025-12-19T10:00:01.000Z"] * 15
 
 
+def in_container(text: str, stream: str = "stdout") -> str:
+    return "".join(f"2025-12-19T10:00:09.5Z {stream} F {line}\n" for line in text.splitlines())
+
+
+def test_the_messages_in_a_containers_log_are_read_as_their_program_writes_them() -> None:
+    text = in_container((SHOP.format(n=1) + "shop.Gone: x\n\tat shop.Cart\n") * 6 + SHOP.format(n=2))
+    choice = chosen(text)
+
+    events = events_of(choice, text)
+
+    assert (choice.layout, choice.explained) == ("cri+shop+app", 1.0)
+    assert (again := rule_of(choice.layout, CANDIDATES)) is not None
+    assert events_of(choice._replace(rule=again), text) == events
+    assert len(events) == 7
+    assert events[0]["content"].endswith("\nshop.Gone: x\n\tat shop.Cart")
+    assert {(event["timestamp"], event["severity"]) for event in events} == {("2025-12-19T10:00:09.500Z", "info")}
+
+
+def test_a_learned_layout_can_stand_in_a_container_too() -> None:
+    text = in_container("".join(f"[{n}] (19.12.2025 10:00:0{n}) <warn> x\n  more\n" for n in range(9)))
+    choice = chosen(text)
+
+    assert choice.layout.startswith("cri+{")
+    assert [event["severity"] for event in events_of(choice, text)] == ["warn"] * 9
+    assert (again := rule_of(choice.layout, CANDIDATES)) is not None
+    assert events_of(choice._replace(rule=again), text) == events_of(choice, text)
+
+
+@pytest.mark.parametrize(
+    "inner", ['{"level":"warn"}\n', "level=warn a=1\n", "plain\n", "plain\n" * 3 + SHOP.format(n=1)]
+)
+def test_messages_that_tell_their_own_level_or_have_no_layout_stay_with_the_containers_format(inner: str) -> None:
+    assert chosen(in_container(inner * 9)).layout == "cri"
+
+
+def test_one_containers_layout_is_not_taken_for_another() -> None:
+    shop, pay = in_container(SHOP.format(n=1) * 20), in_container("plain\n" * 20)
+
+    assert chosen(shop, first=("cri+shop+app", "cri")).evidence == "as other files of this source"
+    assert chosen(pay, first=("cri+shop+app", "cri")).layout == "cri"
+
+
 def test_a_layout_that_nobody_knows_is_learned_and_saved_by_its_name() -> None:
     text = "".join(f"[{n}] (19.12.2025 10:00:0{n}) <warn> x\n  more\n" for n in range(9))
     choice = chosen(text)

@@ -26,6 +26,17 @@ MULTILINES = st.one_of(
     st.none(),
     st.builds(
         MultilineRule,
+        start=st.sampled_from(["a", r"\S"]),
+        max_lines=st.sampled_from([2, 3, 1000]),
+        max_bytes=st.sampled_from([20, 1 << 20]),
+    ),
+    st.builds(MultilineRule, start=st.just("a|x"), heading=st.just("b"), max_bytes=st.sampled_from([40, 1 << 20])),
+    st.builds(MultilineRule, continue_=st.just(r"\s|b"), max_bytes=st.sampled_from([20, 1 << 20])),
+)
+CONTAINER_MULTILINES = st.one_of(
+    st.none(),
+    st.builds(
+        MultilineRule,
         start=st.sampled_from([r"\d{4}-", "S"]),
         max_lines=st.sampled_from([2, 3, 1000]),
         max_bytes=st.sampled_from([20, 50, 1 << 20]),
@@ -45,7 +56,7 @@ CONTAINER_LINES = st.builds(
     "2026-11-23T19:59:58Z {} {} {}".format,
     st.sampled_from(["stdout", "stderr", "x"]),
     st.sampled_from(["P", "F", "F", "P:a", "F:a", "Q"]),
-    st.sampled_from(["", "a", "b c", "x" * 30, "{}"]),
+    st.sampled_from(["", "a", "b c", "  d", "x" * 30, "{}"]),
 )
 DOCKER_LINES = st.builds(
     lambda log, stream, spaced: json.dumps(
@@ -100,8 +111,8 @@ def read(rule: Rule, pieces: list[bytes], *, max_open_bytes: int, chunk_bytes: i
     ("record_format", "lines", "multilines"),
     [
         pytest.param(RecordFormat.PATTERN, LINES, MULTILINES, id="lines"),
-        pytest.param(RecordFormat.CRI, CONTAINER_LINES | LINES, st.none(), id="cri"),
-        pytest.param(RecordFormat.DOCKER, DOCKER_LINES | LINES, st.none(), id="docker"),
+        pytest.param(RecordFormat.CRI, CONTAINER_LINES | LINES, CONTAINER_MULTILINES, id="cri"),
+        pytest.param(RecordFormat.DOCKER, DOCKER_LINES | LINES, CONTAINER_MULTILINES, id="docker"),
     ],
 )
 @given(data=st.data())
