@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from shipper.adapters.discovery_content import Look, packing_of
 from shipper.adapters.discovery_directories import DARK, MISSING, Directories
-from shipper.adapters.discovery_siblings import Inode, Place, Siblings
+from shipper.adapters.discovery_siblings import Around, Inode, Met, Place, Siblings
 from shipper.config import Source
 from shipper.core.evidence import Seen
 from shipper.core.patterns import Excludes, PathPattern, compile_patterns
@@ -26,7 +26,7 @@ from shipper.core.patterns import Excludes, PathPattern, compile_patterns
 DEEPEST: Final = 64
 MOST_LOOKS: Final = 3
 
-_Met = dict[Inode, int]
+GoesOn = Callable[[Inode, str, os.stat_result, int], str]
 
 
 class Wanted(NamedTuple):
@@ -63,7 +63,8 @@ class Scan(msgspec.Struct):
     """What a scan met.
 
     Attributes:
-        seen: Each regular file once, in source order.
+        seen: Each regular file once, in source order; but those that only go on, where a scan was told how to tell.
+        there: Device and inode of each file that was met, these as well.
         skipped: Path to reason, for files that match and are not read.
         directories: That hold or could hold matching files: to be watched.
         overlaps: Path to the indexes of all the sources that match it, where there are several.
@@ -73,6 +74,7 @@ class Scan(msgspec.Struct):
     """
 
     seen: list[Seen] = []
+    there: Collection[Inode] = frozenset()
     skipped: dict[str, str] = {}
     directories: set[str] = set()
     overlaps: dict[str, list[int]] = {}
@@ -109,6 +111,7 @@ class Discovery:
         followed: Collection[str] = (),
         known: Mapping[Inode, Place] | None = None,
         *,
+        goes_on: GoesOn = lambda *_: "",
         now_ns: int = 0,
         wide: bool = False,
     ) -> Scan:
@@ -117,6 +120,8 @@ class Discovery:
         Args:
             followed: Paths of followed files: names beside them that look rotated are seen too.
             known: Of followed files: seen under whatever name they have beside the old one.
+            goes_on: Given inode, path, status and the index of the source, returns the path of a known file of which
+                nothing more is to be made: it only goes on; of others nothing.
             now_ns: For `ignore_older`.
             wide: Look for rotated files everywhere, compressed ones too, even if every file is where it was.
         """
@@ -124,17 +129,20 @@ class Discovery:
         directories = {path.rpartition("/")[0] or "/" for path in followed}
         for _ in range(MOST_LOOKS):
             before = self.directories.changes(directories)
-            found = self._scan_once(followed, known, now_ns=now_ns, wide=wide)
+            found = self._scan_once(followed, known, goes_on, now_ns=now_ns, wide=wide)
             # Names that are shifted while we list them hide a file, or show it under another's name.
             if not found.unsettled or self.directories.changes(directories) == before:
                 break
         self._look.forget_unmet()
         return found
 
-    def _scan_once(self, followed: Collection[str], known: Mapping[Inode, Place], *, now_ns: int, wide: bool) -> Scan:
+    def _scan_once(
+        self, followed: Collection[str], known: Mapping[Inode, Place], goes_on: GoesOn, *, now_ns: int, wide: bool
+    ) -> Scan:
         self.directories.begin()
-        found = Scan([], {}, set(), {}, unlisted=self.directories.unlisted)
-        met: _Met = {}
+        met: Met = {}
+        standing = set[str]()
+        found = Scan([], met.keys(), {}, set(), {}, unlisted=self.directories.unlisted)
         packed: list[Seen] = []
         written = _written_by_us()
         for index, (patterns, excludes, source) in enumerate(self._sources):
@@ -143,6 +151,10 @@ class Discovery:
                     self.directories.steps += 1
                     key = (entry_stat.st_dev, entry_stat.st_ino)
                     if excludes.match(path) or _is_met(path, key, index, met, found):
+                        continue
+                    if key not in written and (stands := goes_on(key, path, entry_stat, index)):
+                        met[key] = index
+                        standing.add(stands)
                         continue
                     place = known.get(key)
                     reason = "shipper's own" if key in written else None
@@ -156,10 +168,11 @@ class Discovery:
                     met[key] = index
                     found.skipped.pop(path, None)
                     found.seen.append(file)
-        self._siblings.add(found.seen, packed, found.directories, followed, known)
-        found.unsettled = self._siblings.unsettled(found.seen, known)
+        around = Around(followed, known, met, found.directories)
+        self._siblings.add(found.seen, packed, standing, around)
+        found.unsettled = self._siblings.unsettled(found.seen, around)
         if found.unsettled or wide:
-            self._siblings.add_everywhere(found.seen, packed, found.directories, followed, known)
+            self._siblings.add_everywhere(found.seen, packed, around)
         return found
 
     # -- walking ---------------------------------------------------------------------------------
@@ -221,7 +234,7 @@ def _own_names_first(entry: os.DirEntry[str]) -> tuple[bool, str]:
     return entry.is_symlink(), entry.name
 
 
-def _is_met(path: str, key: tuple[int, int], index: int, met: _Met, found: Scan) -> bool:
+def _is_met(path: str, key: tuple[int, int], index: int, met: Met, found: Scan) -> bool:
     """Return whether the file was met before; the first source owns it, others are noted."""
     owner = met.get(key)
     if owner is not None and owner != index:

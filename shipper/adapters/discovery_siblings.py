@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -21,7 +22,11 @@ from shipper.core.rotation_names import COMPRESSED, base_of, stems_of, unpacked
 
 MOST_DIRECTORIES: Final = 1000
 
+NO_SOURCE: Final = -1
+
 Inode = tuple[int, int]
+Met = dict[Inode, int]
+"""Files that a scan has met, to the index of the source that reads each."""
 
 
 class Place(NamedTuple):
@@ -39,6 +44,48 @@ class Place(NamedTuple):
     raw: bool = False
 
 
+class Around:
+    """What one scan knows when it looks for rotated files.
+
+    Attributes:
+        known: Of followed files, where they were.
+        met: The files that the scan has met, to whose of them what is found is added.
+        walked: Directories that the patterns reach.
+        directories: Those in which followed files stand.
+    """
+
+    def __init__(
+        self, followed: Collection[str], known: Mapping[Inode, Place], met: Met, walked: Collection[str]
+    ) -> None:
+        """*followed* are the paths of followed files."""
+        self.known = known
+        self.met = met
+        self.walked = walked
+        self.directories = {_directory(path) for path in followed}
+        self._followed = followed
+
+    # There are as many names as files, and mostly nobody asks.
+
+    @cached_property
+    def numbers(self) -> set[int]:
+        """Inode numbers of the followed files, on whatever device."""
+        return {number for _, number in self.known}
+
+    @cached_property
+    def bases(self) -> set[str]:
+        """What the rotated forms of followed files are called, before their marks."""
+        return _bases_of({path.rpartition("/")[2] for path in self._followed})
+
+    def bases_in(self, directories: Collection[str]) -> dict[str, set[str]]:
+        """Return the same for the followed files of each of *directories*."""
+        names: dict[str, list[str]] = {directory: [] for directory in directories}
+        for path in self._followed if names else ():
+            directory, _, name = path.rpartition("/")
+            if (directory or "/") in names:
+                names[directory or "/"].append(name)
+        return {directory: _bases_of(some) for directory, some in names.items()}
+
+
 class Siblings:
     """Adds to what a scan saw; used by one scan at a time."""
 
@@ -51,66 +98,64 @@ class Siblings:
         self._held: list[os.DirEntry[str]] = []
         self._below: list[str] = []
 
-    def add(
-        self,
-        seen: list[Seen],
-        packed: Sequence[Seen],
-        walked: Collection[str],
-        followed: Collection[str],
-        known: Mapping[Inode, Place],
-    ) -> None:
-        """Add rotated names beside *followed* files, and *known* files under any name there, to *seen*."""
+    def add(self, seen: list[Seen], packed: Sequence[Seen], paths: set[str], around: Around) -> None:
+        """Add rotated names beside followed files, and known files under any name there, to *seen*.
+
+        Args:
+            seen: Files that match, and are read.
+            packed: Those that match and are compressed.
+            paths: Under which files stand that are followed already and only go on.
+            around: What else is known.
+        """
         self._held, self._below = [], []
-        met = {(file.device, file.inode) for file in (*seen, *packed)}
-        numbers = {inode for _, inode in known}
-        paths = {file.path for file in (*seen, *packed)}
-        for directory, names in _names_by_directory(followed).items():
-            # Most directories hold nothing else: names are taken apart only where something does.
-            strange = [entry for entry in self._directories.entries(directory) or () if entry.path not in paths]
-            bases = _bases_of(names) if strange else set()
-            for entry in strange:
-                self._note_directory(entry, walked)
-                related = not bases.isdisjoint(stems_of(entry.name))
-                if entry.inode() in numbers or (related and not entry.name.endswith(COMPRESSED)):
-                    self._add(entry, seen, met, known, related=related, everywhere=False)
+        paths |= {file.path for file in (*seen, *packed)}
+        strange: dict[str, list[os.DirEntry[str]]] = {}
+        for directory in sorted(around.directories):
+            for entry in self._directories.entries(directory) or ():
+                if entry.path not in paths and not self._is_directory(entry, around.walked):
+                    strange.setdefault(directory, []).append(entry)
+        apart = {(file.device, file.inode) for file in packed}
+        # Most directories hold nothing else: names are taken apart only where something does.
+        bases = around.bases_in(strange)
+        for directory, entries in strange.items():
+            for entry in entries:
+                related = not bases[directory].isdisjoint(stems_of(entry.name))
+                if entry.inode() in around.numbers or (related and not entry.name.endswith(COMPRESSED)):
+                    self._add(entry, seen, around, related=related, apart=apart, everywhere=False)
                 elif related:
                     self._held.append(entry)
-        seen += [file for file in packed if (file.device, file.inode) in known]
+        _add_met([file for file in packed if (file.device, file.inode) in around.known], seen, around.met)
 
-    def add_everywhere(
-        self,
-        seen: list[Seen],
-        packed: Sequence[Seen],
-        walked: Collection[str],
-        followed: Collection[str],
-        known: Mapping[Inode, Place],
-    ) -> None:
+    def add_everywhere(self, seen: list[Seen], packed: Sequence[Seen], around: Around) -> None:
         """Add what `add` left out: compressed files, and what stands in other directories."""
-        there = {(file.device, file.inode) for file in seen}
-        seen += [file for file in packed if (file.device, file.inode) not in there]
-        met = {(file.device, file.inode) for file in seen}
+        _add_met(packed, seen, around.met)
         for entry in self._held:
-            self._add(entry, seen, met, known, related=True)
-        bases = _bases_of({path.rpartition("/")[2] for path in followed})
-        beside = {_directory(path) for path in followed}
-        numbers = {inode for _, inode in known}
+            self._add(entry, seen, around, related=True)
         asked = [text for text in self._rotated_to if not self._directories.is_dark(text)]
         named = {str(path) for text in asked for path in Path("/").glob(text.lstrip("/"))}
-        others = {*walked, *self._below, *named} - beside
+        others = {*around.walked, *self._below, *named} - around.directories
         for directory in sorted(others)[:MOST_DIRECTORIES]:
             for entry in self._directories.entries(directory) or ():
-                related = not bases.isdisjoint(stems_of(entry.name) | {entry.name})
-                if related or entry.inode() in numbers:
-                    self._add(entry, seen, met, known, related=related)
+                if _is_plain_directory(entry):
+                    continue
+                related = not around.bases.isdisjoint(stems_of(entry.name) | {entry.name})
+                if related or entry.inode() in around.numbers:
+                    self._add(entry, seen, around, related=related)
 
-    def unsettled(self, seen: Iterable[Seen], known: Mapping[Inode, Place]) -> bool:
+    def unsettled(self, seen: Iterable[Seen], around: Around) -> bool:
         """Return whether a known file is not where it was, as far as one can see, or shorter than what was read."""
         there = {(file.device, file.inode): file for file in seen}
-        return any(
-            (file := there.get(inode)) is None or file.path != place.path or file.size < place.offset
-            for inode, place in known.items()
-            if inode in there or not self._directories.hides(place.path)
-        )
+        for inode in around.known:
+            file = there.get(inode)
+            if file is None and inode in around.met:  # it only goes on
+                continue
+            place = around.known[inode]
+            if file is None:
+                if not self._directories.hides(place.path):
+                    return True
+            elif file.path != place.path or file.size < place.offset:
+                return True
+        return False
 
     def packed_reason(self, path: str, status: os.stat_result, place: Place) -> str | None:
         """Return that a known file is compressed, where it is; its inode may have been used again for that."""
@@ -119,23 +164,23 @@ class Siblings:
         reason = self._look.reason(path, status, wide=True)
         return reason if reason and packing_of(reason) else None
 
-    def _note_directory(self, entry: os.DirEntry[str], walked: Collection[str]) -> None:
-        try:
-            if not entry.is_dir(follow_symlinks=False) or len(self._below) >= MOST_DIRECTORIES:
-                return
-        except OSError:
-            return
-        if entry.path not in walked and not os.path.realpath(entry.path).startswith(self._own or ("\0",)):
+    def _is_directory(self, entry: os.DirEntry[str], walked: Collection[str]) -> bool:
+        """Return whether *entry* is a directory, and note it: files may be rotated into it."""
+        if not _is_plain_directory(entry):
+            return False
+        is_new = len(self._below) < MOST_DIRECTORIES and entry.path not in walked
+        if is_new and not os.path.realpath(entry.path).startswith(self._own or ("\0",)):
             self._below.append(entry.path)
+        return True
 
     def _add(
         self,
         entry: os.DirEntry[str],
         seen: list[Seen],
-        met: set[Inode],
-        known: Mapping[Inode, Place],
+        around: Around,
         *,
         related: bool,
+        apart: Collection[Inode] = (),
         everywhere: bool = True,
     ) -> None:
         if not self._directories.may_ask(entry, _directory(entry.path)):
@@ -146,8 +191,8 @@ class Siblings:
             self._directories.failed(entry.path, error)
             return
         key = (status.st_dev, status.st_ino)
-        place = known.get(key)
-        if key in met or not stat.S_ISREG(status.st_mode) or not (related or place):
+        place = around.known.get(key)
+        if key in around.met or key in apart or not stat.S_ISREG(status.st_mode) or not (related or place):
             return
         if place is not None:
             reason = self.packed_reason(entry.path, status, place)
@@ -159,20 +204,27 @@ class Siblings:
         if packing and place is None and not everywhere:
             self._held.append(entry)
             return
-        met.add(key)
-        seen.append(Seen(entry.path, *key, status.st_size, status.st_mtime_ns, None, packed=packing))
+        file = Seen(entry.path, *key, status.st_size, status.st_mtime_ns, None, packed=packing)
+        _add_met([file], seen, around.met)
+
+
+def _add_met(files: Iterable[Seen], seen: list[Seen], met: Met) -> None:
+    """Add those of *files* to *seen* that were not met yet."""
+    for file in files:
+        if (file.device, file.inode) not in met:
+            met[file.device, file.inode] = NO_SOURCE
+            seen.append(file)
+
+
+def _is_plain_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
 
 
 def _directory(path: str) -> str:
     return path.rpartition("/")[0] or "/"
-
-
-def _names_by_directory(followed: Iterable[str]) -> dict[str, list[str]]:
-    names: dict[str, list[str]] = {}
-    for path in followed:
-        directory, _, name = path.rpartition("/")
-        names.setdefault(directory or "/", []).append(name)
-    return names
 
 
 def _bases_of(names: Iterable[str]) -> set[str]:

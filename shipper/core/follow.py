@@ -19,7 +19,7 @@ which seen files it needs, `decide` is given them. Rules, and why:
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from shipper.core.evidence import Answer, Answers, Decision, Do, Known, Question, Seen
 from shipper.core.likeness import fits, question_about
@@ -132,6 +132,22 @@ def _after(
                 sure = known.key in replaced or decision.do is not Do.GONE or waited.get(missing_name(known.key), 0)
                 done.append(after if sure else Decision(Do.WAIT, known, None, f"not met; {after.evidence}", live=False))
     return done
+
+
+def goes_on(known: Known, file: Seen, ask: Callable[[Question], Answer | None]) -> bool:
+    """Return whether *known* only goes on in *file*, under the name it had; *ask* answers what must be known for it.
+
+    Whatever else there is, `decide` says CONTINUE of the two then, and of the others what it would say without them,
+    unless one of those is kin by its name.
+    """
+    if known.orphan or known.done or known.kept or not known.live or known.packed or file.packed or file.source is None:
+        return False
+    same = (file.device, file.inode, file.path) == (known.device, known.inode, known.path)
+    if not same or _may_have_been_emptied(known, file):
+        return False
+    question = question_about(file, known)
+    answers = {question: ask(question)} if _must_be_checked(known, file) else {}
+    return _same_inode(known, file, answers).do is Do.CONTINUE
 
 
 def missing_name(key: FileKey) -> str:

@@ -8,7 +8,7 @@ from another directory: logrotate's `olddir`, an archive.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
@@ -37,6 +37,17 @@ def _names(name: str) -> tuple[str, ...]:
     return tuple({name, plain, base_of(plain)})
 
 
+def names_of_kin(strangers: Iterable[Seen]) -> set[str]:
+    """Return the names under which files are looked for that *strangers* may have come from."""
+    names = {file.path.rpartition("/")[2] for file in strangers}
+    return names.union(*map(stems_of, names))
+
+
+def may_be_kin(path: str, names: Container[str]) -> bool:
+    """Return whether a followed file at *path* is looked for under one of *names*."""
+    return any(name in names for name in _names(path.rpartition("/")[2]))
+
+
 class Kin:
     """Knows the followed files by the names that the rotated forms of some others go by."""
 
@@ -44,8 +55,7 @@ class Kin:
         """Prepare to be asked about *strangers*, which are some of *seen*."""
         self._here: dict[_Place, list[Known]] = {}
         self._anywhere: dict[str, list[Known]] = {}
-        names = {file.path.rpartition("/")[2] for file in strangers}
-        wanted = names.union(*map(stems_of, names))
+        wanted = names_of_kin(strangers)
         for one in known if wanted else ():
             directory, _, name = one.path.rpartition("/")
             for known_name in _names(name):

@@ -22,7 +22,6 @@ from shipper.pipeline.births import Births, state_for, take_fingerprints
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
-from shipper.pipeline.known import known_now
 from shipper.pipeline.looks import Looks
 from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
@@ -144,21 +143,23 @@ class Census:
         if self.looks.hangs:
             return None
         tailer = self._tailer
-        known = [known_now(f, suspect=f.key in tailer.suspects) for f in tailer.followed.values()] + self._partings.done
         now_ms = self._now_ms()
-        look = await self.looks.look(known, now_ms)
+        files = list(tailer.followed.values())
+        look = await self.looks.look(files, tailer.suspects, self._partings.done, now_ms)
         if look is None:
             return None
         scan = look.scan
-        waited = self._waited | {missing_name(one.key): 1 for one in known if one.key in self._taken_up}
-        decisions = decide(known, scan.seen, look.answers, waited)
+        waited = self._waited | {missing_name(one.key): 1 for one in look.known if one.key in self._taken_up}
+        decisions = decide(look.known, scan.seen, look.answers, waited)
+        for followed, size, mtime_ns in look.changed:
+            self._grown(followed, size, mtime_ns)
         await self._carry_out(decisions, now_ms, look.hidden)
-        await self._spilling.look(scan.seen)
-        self._partings.close_finished(scan.seen, now_ms, hopeful=look.hopeful)
+        await self._spilling.look(scan.there)
+        self._partings.close_finished(scan.there, now_ms, hopeful=look.hopeful)
         tailer.suspects.clear()
-        tailer.scanned(scan.seen)
+        tailer.scanned(scan.there)
         self._say_skipped(scan, decisions)
-        self.last = msgspec.structs.replace(scan, seen=[])  # there may be very many, and nobody asks again
+        self.last = msgspec.structs.replace(scan, seen=[], there=())  # there may be very many, and nobody asks again
         self.scans += 1
         self._births.scanned()
         return scan
@@ -276,10 +277,18 @@ class Census:
             if not followed.at_end:
                 self._tailer.look_at(followed)
             return
-        if seen.size > followed.read_offset or seen.size != followed.size:
+        self._grown(followed, seen.size, seen.mtime_ns)
+
+    def _grown(self, followed: Followed, size: int, mtime_ns: int) -> None:
+        """Note how long the file of *followed* is now."""
+        if size > followed.read_offset or size != followed.size:
             self._tailer.look_at(followed)
         if followed.file is None:
-            followed.size, followed.mtime_ns = seen.size, seen.mtime_ns
+            followed.size, followed.mtime_ns = size, mtime_ns
+            # Of more files than are held open none is opened only to find that there is nothing to read.
+            many = not self._tailer.reads.holds(len(self._tailer.followed))
+            if many and size == followed.read_offset and not followed.open_bytes:
+                followed.at_end = True
 
     def _truncated(self, decision: Decision, followed: Followed, seen: Seen) -> Followed:
         """Begin a new generation at 0; the old one waits for a copy that holds its rest."""

@@ -38,6 +38,10 @@ class Descriptors:
         """Hold about *wanted* open from now on."""
         self._wanted = min(wanted, self._most)
 
+    def holds(self, count: int) -> bool:
+        """Return whether so many files are all held open, once they were read."""
+        return count <= self._wanted
+
     def hold(self, followed: Followed) -> None:
         """Open *followed* where it is not, and count it as read last.
 

@@ -8,7 +8,7 @@ and how fast the unread bytes have become fewer in the last minute.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -78,7 +78,7 @@ class Forecasts:
         self._read_before: dict[int, tuple[float, int]] = {}
         self._said: dict[tuple[str, str], int] = {}
 
-    def look(self, followed: Collection[Followed], inodes: Iterable[tuple[int, int]], bytes_read: int) -> None:
+    def look(self, followed: Collection[Followed], inodes: Collection[tuple[int, int]], bytes_read: int) -> None:
         """Reckon anew, where the last time was long enough ago.
 
         Args:
@@ -93,7 +93,7 @@ class Forecasts:
         read = [one for one in followed if one.state in _READ]
         behind = [one for one in read if unread_of(one)]
         self._samples.append((now, bytes_read, sum(map(unread_of, behind))))
-        found = self._deletions(read, set(inodes))
+        found = self._deletions(read, inodes)
         window = self._window(behind)
         self.current = tuple(sorted([*found, *window], key=lambda one: one.in_seconds))
         self._say()

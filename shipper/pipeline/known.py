@@ -10,6 +10,7 @@ from shipper.pipeline.followed import Followed
 
 def known_now(followed: Followed, *, suspect: bool) -> Known:
     """Return how *followed* stands; *suspect* where its bytes did not fit what was known."""
+    file = followed.file
     return Known(
         key=followed.key,
         source=followed.source,
@@ -21,7 +22,7 @@ def known_now(followed: Followed, *, suspect: bool) -> Known:
         offset=followed.read_offset,
         size=followed.size,
         mtime_ns=followed.mtime_ns,
-        open=followed.file is not None and followed.file.pins,
+        open=file is not None and file.pins,
         orphan=followed.state is LifeState.ORPHAN,
         live=followed.live,
         suspect=suspect,

@@ -12,17 +12,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shipper.adapters.discovery import Discovery, Scan
-from shipper.adapters.discovery_siblings import Place
+from shipper.adapters.files import answer
 from shipper.adapters.watch import far_mount_of
 from shipper.config import Source
 from shipper.core.evidence import Seen
 from shipper.core.follow import Answer, Known, Question, questions
 from shipper.core.model import FileKey
 from shipper.pipeline.contents import Answers
+from shipper.pipeline.followed import Followed
+from shipper.pipeline.standing import Changed, Standing
 
 SCANS_TO_SETTLE: Final = 20  # for so long after a rotation compressed files and other directories are looked at
 
@@ -36,10 +38,14 @@ class Look(NamedTuple):
     """What was found, and what the questions came to that it raised.
 
     Attributes:
+        known: Followed files and some that were let go: those that there is something to decide about.
+        changed: The others that go on and are not what they were, or were in doubt.
         hidden: Files of which nothing could be seen: they stand where they stood, for all one knows.
     """
 
     scan: Scan
+    known: list[Known]
+    changed: Collection[Changed]
     answers: dict[Question, Answer | None]
     hidden: frozenset[FileKey] = frozenset()
 
@@ -87,11 +93,22 @@ class Looks:
         """The places that do not answer."""
         return ", ".join(sorted(place for place, _ in self._hung.values()))
 
-    async def look(self, known: list[Known], now_ms: int) -> Look | None:
-        """Look for *known* files and others at every directory that answers; None where one does no longer."""
+    async def look(
+        self, files: Sequence[Followed], suspects: Collection[FileKey], done: Sequence[Known], now_ms: int
+    ) -> Look | None:
+        """Look for followed files and others at every directory that answers; None where one does no longer.
+
+        Args:
+            files: All that are followed.
+            suspects: Those whose bytes must be looked at.
+            done: Files that were let go, by which their copies are known.
+            now_ms: The wall clock.
+        """
         self._looking_since = time.monotonic()
         self._discovery.directories.dark = frozenset(place for place, _ in self._hung.values())
-        looking = asyncio.ensure_future(asyncio.to_thread(self._look, self._discovery, self._answers, known, now_ms))
+        discovery = self._discovery
+        standing = Standing(files, frozenset(suspects), self._raw, lambda one: answer(self._step(discovery, one)))
+        looking = asyncio.ensure_future(asyncio.to_thread(self._look, discovery, self._answers, standing, done, now_ms))
         before = -1
         while not looking.done() and before != self._steps and time.monotonic() - self._looking_since < LONGEST_LOOK:
             before = self._steps  # while it gets on it does not hang: there may be very many files
@@ -118,23 +135,20 @@ class Looks:
         self._hung.pop(looking, None)
         self._wake()
 
-    def _look(self, discovery: Discovery, answers: Answers, known: list[Known], now_ms: int) -> Look:
-        places = {
-            (k.device, k.inode): Place(k.path, 0 if k.packed else k.offset, k.packed, k.source in self._raw)
-            for k in known
-            if not (k.orphan or k.done) and (k.open or not k.kept)
-        }
-        paths = {k.path for k in known if not k.done}
-        wide = self._settling > 0 or any(k.suspect and k.offset for k in known)
-        scan = discovery.scan(paths, places, now_ns=now_ms * 1_000_000, wide=wide)
-        unseen = unseen_of(known, scan, discovery.directories.hides, self._order)
+    def _look(
+        self, discovery: Discovery, answers: Answers, standing: Standing, done: Sequence[Known], now_ms: int
+    ) -> Look:
+        wide = self._settling > 0 or standing.any_doubt
+        scan = discovery.scan(standing.paths, standing, goes_on=standing.goes_on, now_ns=now_ms * 1_000_000, wide=wide)
+        known = standing.left(scan, done)
+        hides = discovery.directories.hides
+        unseen = unseen_of(known, scan, hides, self._order)
         scan.seen += unseen.values()
         asked = questions(known, scan.seen)
-        hides = discovery.directories.hides
         found: dict[Question, Answer | None] = dict.fromkeys(asked)
         askable = (self._step(discovery, one) for one in asked if not hides(one.path))
         found |= answers.to(askable, scan.seen)
-        return Look(scan, found, frozenset(unseen))
+        return Look(scan, known, standing.changed.values(), found, frozenset(unseen))
 
     def _step(self, discovery: Discovery, question: Question) -> Question:
         self._answered_questions += 1

@@ -7,10 +7,12 @@ appears later (a slow compressor's) is known by them and not read again.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Final
 
+from shipper.adapters.discovery_siblings import Inode
 from shipper.adapters.offsets import Life, LifeState
-from shipper.core.evidence import Known, Seen
+from shipper.core.evidence import Known
 from shipper.core.ledger import UNREACHABLE
 from shipper.core.model import FileKey
 from shipper.pipeline.committer import Committer
@@ -62,9 +64,8 @@ class Partings:
         self._orphaned.pop(followed.key, None)
         self._count_lost(followed, -followed.counters["lost_bytes"])
 
-    def close_finished(self, seen: list[Seen], now_ms: int, *, hopeful: bool) -> None:
-        """Let go of what is finished; *seen* was met by the last scan, which is *hopeful* if it could not read all."""
-        there = {(file.device, file.inode) for file in seen}
+    def close_finished(self, there: Collection[Inode], now_ms: int, *, hopeful: bool) -> None:
+        """Let go of what is finished; *there* are the files of the last scan, *hopeful* if it could not read all."""
         let_go = False
         for followed in list(self._tailer.followed.values()):
             if followed.at_end and not followed.pending_bytes:

@@ -153,6 +153,10 @@ class Reads:
 
     # -- descriptors -----------------------------------------------------------------------------
 
+    def holds(self, count: int) -> bool:
+        """Return whether so many files are all held open, once they were read."""
+        return self._descriptors.holds(count)
+
     def limit(self, open_files: int) -> None:
         """Hold about *open_files* open from now on."""
         self._descriptors.limit(open_files)

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import msgspec
 
+from shipper.adapters.discovery_siblings import Inode
 from shipper.adapters.files import Turn, map_os_errors
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.spill import FULL, Origin, Segment, Spill, free_share
-from shipper.core.evidence import Seen
 from shipper.core.model import FileKey
 from shipper.errors import SourceError
 from shipper.pipeline.committer import Committer
@@ -126,10 +126,9 @@ class Spilling:
 
     # -- after a scan ------------------------------------------------------------------------------
 
-    async def look(self, seen: Iterable[Seen]) -> None:
-        """Spill what is due, and remove what is saved; *seen* is what the last scan met."""
+    async def look(self, there: Collection[Inode]) -> None:
+        """Spill what is due, and remove what is saved; *there* are the files that the last scan met."""
         self._release()
-        there = {(file.device, file.inode) for file in seen}
         doomed = [one for one in self._tailer.followed.values() if self._is_doomed(one, there)]
         self._nameless = {one.key: self._nameless.get(one.key, 0) + 1 for one in doomed}
         room = BYTES_A_SCAN
@@ -137,7 +136,7 @@ class Spilling:
             if self.spill.enabled and room > 0 and self._is_due(followed):
                 room -= await self._move(followed, room)
 
-    def _is_doomed(self, followed: Followed, there: Collection[tuple[int, int]]) -> bool:
+    def _is_doomed(self, followed: Followed, there: Collection[Inode]) -> bool:
         return (
             followed.file is not None
             and not isinstance(followed.file, SpilledFile)

@@ -9,12 +9,12 @@ that are on their way pass the budget: the log file is the queue.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
+from shipper.adapters.discovery_siblings import Inode
 from shipper.adapters.files import Turn
 from shipper.adapters.offsets import LifeState
-from shipper.core.evidence import Seen
 from shipper.core.identity import head_of
 from shipper.core.model import NO_FILES, FileKey
 from shipper.core.stalls import Excuse
@@ -183,11 +183,10 @@ class Tailer:
         if turn is not None:
             await self._take(followed, turn)
 
-    def scanned(self, seen: Iterable[Seen]) -> None:
-        """Look after what need not be seen to at every turn: a scan met the files *seen*."""
+    def scanned(self, there: Collection[Inode]) -> None:
+        """Look after what need not be seen to at every turn: a scan met the files *there*."""
         self.reads.scanned(self.followed.values())
-        inodes = ((file.device, file.inode) for file in seen)
-        self.forecasts.look(self.followed.values(), inodes, self.conversion.counters["bytes_read"])
+        self.forecasts.look(self.followed.values(), there, self.conversion.counters["bytes_read"])
 
     def is_read(self, key: FileKey) -> bool:
         """Return whether nobody need wait for *key*: it is read to its end, or cannot be for some time already."""
