@@ -5,62 +5,65 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
 from shipper.adapters.http_output import LONGEST_ANSWER_BYTES, HttpOutput
 from shipper.core.delivery import Response
 from shipper.errors import EndpointUnreachable
+from tests.http_loop import HttpLoop, Request
 
 ACCEPTED = b"HTTP/1.1 204 No Content\r\n\r\n"
 EEC = b"HTTP/1.1 204 No Content\r\nContent-Type: application/json\r\nServer: EEC\r\nContent-Length: 116"
 EEC_BODY = b'{"details":{"code":200,"message":"fine"}}'.ljust(116)
 
 
-class Endpoint:
+class Endpoint(HttpLoop):
     """Answers each request with the next of *answers* (the last one again); remembers what it was sent."""
 
     def __init__(self, *answers: bytes | list[bytes], host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(port, host)
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
         self.connections = 0
         self._answers = list(answers)
-        self._host, self._port = host, port
-
-    async def __aenter__(self) -> Endpoint:
-        self._server = await asyncio.start_server(self._serve, self._host, self._port)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        await self._server.wait_closed()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v2/logs/ingest"
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @property
+    def localhost(self) -> str:
+        return f"http://localhost:{self.port}/"
+
+    def welcomes(self) -> bool:
+        """Count the connection."""
         self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-                self.bodies.append(await reader.readexactly(length))
-                self.heads.append(head)
-                answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-                for piece in [answer] if isinstance(answer, bytes) else answer:
-                    if piece == b"close":
-                        return
-                    writer.write(piece)
-                    await writer.drain()
-                    await asyncio.sleep(0.01)  # so that the pieces arrive as segments of their own
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
+        return True
+
+    async def answer(self, request: Request) -> bool:
+        """Give the next answer, piece by piece."""
+        self.bodies.append(request.body)
+        self.heads.append(request.head)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        for piece in [answer] if isinstance(answer, bytes) else answer:
+            if piece == b"close":
+                return False
+            request.writer.write(piece)
+            await request.writer.drain()
+            await asyncio.sleep(0.01)  # so that the pieces arrive as segments of their own
+        return True
+
+
+@asynccontextmanager
+async def opened(url: str, **options: object) -> AsyncIterator[HttpOutput]:
+    output = HttpOutput(url, **options)  # type: ignore[arg-type]  # options are spelt out at the call
+    try:
+        yield output
+    finally:
+        await output.close()
 
 
 def post(endpoint: Endpoint, times: int = 1, **options: object) -> list[Response | str]:
@@ -68,14 +71,13 @@ def post(endpoint: Endpoint, times: int = 1, **options: object) -> list[Response
 
     async def run() -> list[Response | str]:
         async with endpoint:
-            output = HttpOutput(str(options.pop("url", endpoint.url)), loopback=True, **options)  # type: ignore[arg-type]  # options are spelt out at the call
             results: list[Response | str] = []
-            for _ in range(times):
-                try:
-                    results.append(await output.post([b"[", memoryview(b'{"content":"x"}'), b"]"]))
-                except EndpointUnreachable as error:
-                    results.append(str(error))
-            await output.close()
+            async with opened(str(options.pop("url", endpoint.url)), loopback=True, **options) as output:
+                for _ in range(times):
+                    try:
+                        results.append(await output.post([b"[", memoryview(b'{"content":"x"}'), b"]"]))
+                    except EndpointUnreachable as error:
+                        results.append(str(error))
             return results
 
     return asyncio.run(run())
@@ -183,29 +185,18 @@ def test_any_other_host_is_reached_through_the_proxy(monkeypatch: pytest.MonkeyP
     async def run() -> bytes:
         async with Endpoint(ACCEPTED) as proxy:
             monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-            output = HttpOutput("http://logs.example/api/v2/logs/ingest", loopback=False)
-            await output.post([b"[]"])
-            await output.close()
+            async with opened("http://logs.example/api/v2/logs/ingest", loopback=False) as output:
+                await output.post([b"[]"])
             return proxy.heads[0]
 
     assert asyncio.run(run()).startswith(b"POST http://logs.example/api/v2/logs/ingest HTTP/1.1\r\n")
 
 
-Listener = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-async def both_families(first: Endpoint) -> Endpoint:
-    return await Endpoint(ACCEPTED, host="::1", port=first.port).__aenter__()
-
-
 def test_localhost_is_127_0_0_1_before_it_is_ipv6() -> None:
     async def run() -> tuple[int, int]:
-        async with Endpoint(ACCEPTED) as four:
-            six = await both_families(four)
-            output = HttpOutput(f"http://localhost:{four.port}/", loopback=True)
-            await output.post([b"[]"])
-            await output.close()
-            await six.__aexit__()
+        async with Endpoint(ACCEPTED) as four, Endpoint(ACCEPTED, host="::1", port=four.port) as six:
+            async with opened(four.localhost, loopback=True) as output:
+                await output.post([b"[]"])
             return four.connections, six.connections
 
     assert asyncio.run(run()) == (1, 0)
@@ -213,11 +204,8 @@ def test_localhost_is_127_0_0_1_before_it_is_ipv6() -> None:
 
 def test_localhost_is_ipv6_where_nobody_listens_on_127_0_0_1() -> None:
     async def run() -> int:
-        async with Endpoint(ACCEPTED, host="::1") as six:
-            output = HttpOutput(f"http://localhost:{six.port}/", loopback=True)
-            answer = await output.post([b"[]"])
-            await output.close()
-            return answer.status
+        async with Endpoint(ACCEPTED, host="::1") as six, opened(six.localhost, loopback=True) as output:
+            return (await output.post([b"[]"])).status
 
     assert asyncio.run(run()) == 204
 
@@ -233,9 +221,8 @@ def test_localhost_is_ipv6_where_nobody_listens_on_127_0_0_1() -> None:
 def test_the_token_goes_only_where_it_belongs(loopback: bool, authorization: str | None, expected: bool) -> None:
     async def run() -> bytes:
         async with Endpoint(ACCEPTED) as endpoint:
-            output = HttpOutput(endpoint.url, loopback=loopback, authorization=authorization)
-            await output.post([b"[]"])
-            await output.close()
+            async with opened(endpoint.url, loopback=loopback, authorization=authorization) as output:
+                await output.post([b"[]"])
             return endpoint.heads[0]
 
     assert (b"\r\nAuthorization: Api-Token dt0c01.x\r\n" in asyncio.run(run())) is expected
@@ -248,9 +235,8 @@ def test_the_body_arrives_as_a_json_array(size: int, compress: bool) -> None:
 
     async def run() -> tuple[bytes, bytes]:
         async with Endpoint(ACCEPTED) as endpoint:
-            output = HttpOutput(endpoint.url, loopback=True, compress=compress)
-            await output.post(body)
-            await output.close()
+            async with opened(endpoint.url, loopback=True, compress=compress) as output:
+                await output.post(body)
             return endpoint.heads[0], endpoint.bodies[0]
 
     head, sent = asyncio.run(run())

@@ -32,6 +32,7 @@ import msgspec
 from shipper.adapters.control import NoAgent, ask
 from tests.benchmarks.many_files import cpu_seconds, rss_mb
 from tests.benchmarks.rotation_writer import LINE_BYTES, number_of
+from tests.http_loop import HttpLoop, Request
 
 LINES_PER_SECOND: Final = 20_000
 ROTATION_SECONDS: Final = 0.2
@@ -44,33 +45,18 @@ class _Event(msgspec.Struct):
     content: str
 
 
-class FlappingEndpoint:
+class FlappingEndpoint(HttpLoop):
     """Takes events or does not; remembers by number what it acknowledged, a byte a line."""
 
     def __init__(self, lines: int) -> None:
+        super().__init__()
         self.arrivals = bytearray(lines)
         self.delivered = self.duplicated = 0
         self.cut: list[str] = []
         self.strange: list[str] = []
-        self.port = 0
         self.up = True
         self.last_at = time.monotonic()
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
         self._decoder = msgspec.json.Decoder(list[_Event])
-
-    async def listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=1 << 24)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        """Close the port and cut every connection, whatever is on its way there."""
-        if self._server is not None:
-            self._server.close()
-            for writer in list(self._writers):
-                writer.transport.abort()
-            await self._server.wait_closed()
-            self._server = None
 
     async def flap(self) -> None:
         """Once a second, for half of it: refuse, or be gone."""
@@ -80,27 +66,19 @@ class FlappingEndpoint:
             await asyncio.sleep(FLAP_SECONDS)
             self.up = True
             await asyncio.sleep(FLAP_SECONDS)
-            await self.close()
+            await self.stop()
             await asyncio.sleep(FLAP_SECONDS)
-            await self.listen()
+            await self.start()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-                body = await reader.readexactly(length)
-                if self.up:
-                    # Counted as delivered before the answer is out: one that is cut off is sent again.
-                    self._take(self._decoder.decode(body))
-                writer.write(b"HTTP/1.1 204 X\r\n\r\n" if self.up else b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n")
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            self._writers.discard(writer)
-            writer.close()
+    async def answer(self, request: Request) -> bool:
+        """Take it, if this half of the second is a good one."""
+        up, writer = self.up, request.writer
+        if up:
+            # Counted as delivered before the answer is out: one that is cut off is sent again.
+            self._take(self._decoder.decode(request.body))
+        writer.write(b"HTTP/1.1 204 X\r\n\r\n" if up else b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        return True
 
     def _take(self, events: Sequence[_Event]) -> None:
         self.last_at = time.monotonic()
@@ -144,7 +122,7 @@ async def storm(folder: Path, mode: str, seconds: float, kept: int) -> dict[str,
     """Return the figures of one run."""
     (folder / "logs").mkdir()
     endpoint = FlappingEndpoint(int(seconds * LINES_PER_SECOND * 1.01) + LINES_PER_SECOND)
-    await endpoint.listen()
+    await endpoint.start()
     config = write_config(folder, endpoint.port)
     with (folder / "agent.log").open("wb") as log:
         agent = subprocess.Popen([sys.executable, "-m", "shipper", "run", "-c", str(config)], stdout=log, stderr=log)
@@ -171,7 +149,7 @@ async def storm(folder: Path, mode: str, seconds: float, kept: int) -> dict[str,
         flapping.cancel()
         if agent.poll() is None:
             agent.kill()
-        await endpoint.close()
+        await endpoint.stop()
     return _figures(endpoint, truth, totals, folder / "agent.log") | {
         "mode": mode, "kept": kept, "exit_status": status, "agent_cpu_seconds": round(cpu, 1),
         "drained_after_seconds": round(drained, 1), "rss_mb": _tenths(_SAMPLES),

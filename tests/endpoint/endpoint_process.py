@@ -13,7 +13,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
 
 from tests.patience import PATIENCE_SECONDS
@@ -53,6 +54,14 @@ class EndpointProcess:
             self.kill()
             raise AssertionError(f"no endpoint ({self.ready_line!r}): {self.log.read_text()[-3000:]}")
         self.port = urlsplit(self.ready_line.rpartition("url=")[2]).port or 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
 
     def request(
         self,

@@ -10,11 +10,12 @@ import pytest
 from tests.endpoint.conftest import Start
 from tests.endpoint.endpoint_process import INGEST, EndpointProcess, eventually, head, read_to_end
 
+DEFAULT_BODY_SECONDS, DEFAULT_IDLE_SECONDS = 60.0, 75.0
+
 
 def test_slow_clients_are_cut_off_while_others_are_served(start: Start) -> None:
     patience = ("--read-timeout", "500ms", "--body-timeout", "1500ms", "--idle-timeout", "700ms")
     endpoint = start(*patience)
-    started = time.monotonic()
     with endpoint.connect() as idle, endpoint.connect() as in_head, endpoint.connect() as in_body:
         in_head.sendall(f"POST {INGEST} HTTP/1.1\r\nHost: local".encode())
         in_body.sendall(head(endpoint, "Content-Type: application/json", "Content-Length: 100") + b'{"con')
@@ -22,24 +23,28 @@ def test_slow_clients_are_cut_off_while_others_are_served(start: Start) -> None:
 
         assert read_to_end(in_head).startswith(b"HTTP/1.1 408 ")
         assert read_to_end(in_body).startswith(b"HTTP/1.1 408 ")
+        idle.settimeout(DEFAULT_IDLE_SECONDS - 5)
         assert read_to_end(idle) == b""
     with endpoint.connect() as trickle:
         trickle.sendall(head(endpoint, "Content-Type: application/json", "Content-Length: 100000"))
         assert trickle_until_refused(trickle).startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - started < 15
     assert endpoint.stop() == 0
 
 
 def trickle_until_refused(raw: socket.socket) -> bytes:
-    """Send a byte now and then, never silent for long, until something is answered."""
+    """Send a byte now and then, never silent for long, until something is answered.
+
+    That is after 1.5 s by the option and after 60 s by default: what lies between them is for busy machines.
+    """
     raw.settimeout(0.1)
-    for _ in range(200):
+    until = time.monotonic() + DEFAULT_BODY_SECONDS
+    while time.monotonic() < until:
         raw.sendall(b" ")
         try:
             return raw.recv(65_536)
         except TimeoutError:
             continue
-    raise AssertionError("a trickle was read for ever")
+    raise AssertionError("a trickle was read as long as if there were no option")
 
 
 def test_a_thousand_idle_connections_do_not_stop_ingest(start: Start) -> None:

@@ -44,18 +44,16 @@ def chromium(tmp_path_factory: pytest.TempPathFactory, downloads: Path) -> Itera
 @pytest.fixture
 def endpoint(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[EndpointProcess]:
     """An endpoint with nothing in it; not started when there is no browser to look at it."""
-    process = EndpointProcess(tmp_path)
-    yield process
-    process.stop()
+    with EndpointProcess(tmp_path) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
 def shop(chromium: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
     """An endpoint with the events of `shop.EVENTS`; tests only read it."""
-    process = EndpointProcess(tmp_path_factory.mktemp("shop"))
-    assert process.post(EVENTS) == 204
-    yield process
-    process.stop()
+    with EndpointProcess(tmp_path_factory.mktemp("shop")) as process:
+        assert process.post(EVENTS) == 204
+        yield process
 
 
 @pytest.fixture

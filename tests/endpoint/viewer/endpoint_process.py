@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from tests.patience import PATIENCE_SECONDS
 
@@ -27,6 +29,14 @@ class EndpointProcess:
         command = [sys.executable, "-m", "shipper.endpoint", "--port", str(port), "--store", str(folder / "store")]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors)
         self.url = self._ready_url()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
 
     def _ready_url(self) -> str:
         assert self._process.stdout is not None
@@ -51,15 +61,12 @@ class EndpointProcess:
 
     def stop(self) -> None:
         """End it; the store stays."""
-        self._process.terminate()
-        try:
-            self._process.wait(PATIENCE_SECONDS)
-        finally:
-            self._process.kill()
-            self._process.wait(PATIENCE_SECONDS)
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._errors.close()
+        with self._process, self._errors:
+            self._process.terminate()
+            try:
+                self._process.wait(PATIENCE_SECONDS)
+            finally:
+                self._process.kill()
 
 
 def stamp(ms: int) -> str:

@@ -109,25 +109,23 @@ def test_a_source_and_a_refusal_are_in_the_side_panel(endpoint: EndpointProcess,
 
 
 def test_the_page_goes_on_when_the_endpoint_comes_back(tmp_path: Path, open_page: Open) -> None:
-    first = EndpointProcess(tmp_path)
-    first.post([event("before")])
-    page = open_page(first.url)
-    live(page)
-    first.stop()
+    with EndpointProcess(tmp_path) as first:
+        first.post([event("before")])
+        page = open_page(first.url)
+        live(page)
     page.wait(lambda: page.text("#live-text") == "Connecting", "the cut")
 
-    second = EndpointProcess(tmp_path, urlsplit(first.url).port or 0)
-    try:
-        second.post([event("meanwhile")])
-        page.wait_rows("meanwhile", "before")
-        live(page)
-        second.post([event("after")])
-        page.wait_rows("after", "meanwhile", "before")
-        page.wait(lambda: not page.find("#failure").is_displayed(), "no more complaint")
-    finally:
-        page.driver.get_log("browser")  # type: ignore[no-untyped-call]  # refused connections are what this test is about
-        page.driver.get("about:blank")
-        second.stop()
+    with EndpointProcess(tmp_path, urlsplit(first.url).port or 0) as second:
+        try:
+            second.post([event("meanwhile")])
+            page.wait_rows("meanwhile", "before")
+            live(page)
+            second.post([event("after")])
+            page.wait_rows("after", "meanwhile", "before")
+            page.wait(lambda: not page.find("#failure").is_displayed(), "no more complaint")
+        finally:
+            page.driver.get_log("browser")  # type: ignore[no-untyped-call]  # refused connections are what this test is about
+            page.driver.get("about:blank")
 
 
 def test_pages_that_were_left_hold_no_connection(endpoint: EndpointProcess, open_page: Open) -> None:

@@ -22,15 +22,14 @@ ROW_PIXELS = 24
 @pytest.fixture(scope="module")
 def crowd(chromium: webdriver.Chrome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointProcess]:
     """Event n is the n-th oldest; four share each instant."""
-    process = EndpointProcess(tmp_path_factory.mktemp("crowd"))
-    for first in range(0, EVENTS, BATCH):
-        batch: list[Event] = [
-            {"content": f"event {n}", "timestamp": stamp(NOW_MS - HOURS_MS + n // 4 * 4 * HOURS_MS // EVENTS)}
-            for n in range(first, first + BATCH)
-        ]
-        assert process.post(batch) == 204
-    yield process
-    process.stop()
+    with EndpointProcess(tmp_path_factory.mktemp("crowd")) as process:
+        for first in range(0, EVENTS, BATCH):
+            batch: list[Event] = [
+                {"content": f"event {n}", "timestamp": stamp(NOW_MS - HOURS_MS + n // 4 * 4 * HOURS_MS // EVENTS)}
+                for n in range(first, first + BATCH)
+            ]
+            assert process.post(batch) == 204
+        yield process
 
 
 def numbers(page: Page) -> list[int]:
