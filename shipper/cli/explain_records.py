@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from shipper.core.containers import messages
+from shipper.core.containers import Message, messages
 from shipper.core.encodings import newline_of
 from shipper.core.model import Event, Span
 from shipper.core.records import RecordSplitter
@@ -99,7 +99,13 @@ def _own_lines(rule: Rule, done: Rehearsed, raw: bytes) -> int:
     if rule.format not in CONTAINERS:
         return 0
     texts = [line.text for line in split_lines(done.chunk._replace(data=raw), _encoding(done), inside_line=False)[0]]
-    return max((len(message.lines) for message in messages(texts, rule.format, RecordSplitter(rule)) if 0 in message.lines), default=0)
+    message = _first_message(rule, texts)
+    return len(message.lines) if message is not None else 0
+
+
+def _first_message(rule: Rule, texts: list[str]) -> Message | None:
+    """Return what a container's log says from the first of *texts* on."""
+    return next((one for one in messages(texts, rule.format, RecordSplitter(rule)) if 0 in one.lines), None)
 
 
 def text_of(record: Record) -> str:
@@ -110,7 +116,8 @@ def text_of(record: Record) -> str:
     if rule.ansi:
         texts = [without_ansi(text) for text in texts]
     if rule.format in CONTAINERS:
-        return next((message.text for message in messages(texts, rule.format, RecordSplitter(rule)) if 0 in message.lines), "")
+        message = _first_message(rule, texts)
+        return message.text if message is not None else ""
     return "\n".join(texts)
 
 

@@ -214,7 +214,7 @@ class Writer:
 
 def _framing(rule: Rule, splitter: RecordSplitter, text: str, record: Record) -> str:
     if rule.format in CONTAINERS:
-        return "a message" if record.lines == 1 else f"a message in {record.lines} partial lines"
+        return "a message" if record.lines == 1 else f"a record of {record.lines} lines of its stream"
     if rule.multiline is None:
         return "each line is a record"
     border = rule.multiline

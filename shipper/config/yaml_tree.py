@@ -91,8 +91,7 @@ def parse(text: str, problems: Problems) -> Node | None:
     try:
         root = _composed(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line, column = _place_of(error)
         problems.add((), _syntax_text(error), line=line, column=column)
         return None
     except yaml.reader.ReaderError as error:
@@ -147,18 +146,36 @@ def value_at(root: Node, path: KeyPath) -> tuple[Node | None, Position]:
     return node, position
 
 
+# What PyYAML says, and how it is mended; the first that is found in its words.
+_MENDS: Final = (
+    ("'\\t'", "YAML is indented with spaces, not tabs"),
+    ("expected a single document", "take the second '---' away"),
+    ("mapping values are not allowed", "put the value in quotes, or mend the indentation"),
+    ("unknown escape character", "write patterns in single quotes"),
+    ("scanning an alias", "put a value that begins with * in quotes"),
+    ("undefined alias", "put a value that begins with * in quotes"),
+    ("unexpected end of stream", "close the quotes that begin here"),
+    ("got '<stream end>'", "close the bracket that begins here"),
+    ("expected ',' or", "close the bracket, or write a comma; a ' within '...' is written twice"),
+    ("cannot start any token", "put the value in quotes"),
+    ("expected <block end>", "mend the indentation: what belongs together begins in the same column"),
+    ("could not find expected ':'", "write key: value, with a colon and a space, and mend the indentation"),
+)
+_BEGINS_EARLIER: Final = ("unexpected end of stream", "expected ',' or", "could not find expected ':'")
+
+
 def _syntax_text(error: yaml.MarkedYAMLError) -> str:
-    said = [part for part in (error.context, error.problem) if part]
-    hint = ""
-    if error.problem and "'\\t'" in error.problem:
-        hint = "; YAML is indented with spaces, not tabs"
-    elif error.problem and "expected a single document" in (error.context or ""):
-        hint = "; take the second '---' away"
-    elif error.problem and "mapping values are not allowed" in error.problem:
-        hint = "; put the value in quotes, or mend the indentation"
-    elif error.problem and "unknown escape character" in error.problem:
-        hint = "; write patterns in single quotes"
-    return f"not YAML: {', '.join(said)}{hint}"
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    mend = next((f"; {mend}" for words, mend in _MENDS if words in said), "")
+    return f"not YAML: {said}{mend}"
+
+
+def _place_of(error: yaml.MarkedYAMLError) -> tuple[int, int]:
+    """Return the line and the column that must be looked at: of what is not closed, where it begins."""
+    mark, begun = error.problem_mark or error.context_mark, error.context_mark
+    if mark and begun and begun.line < mark.line and any(words in (error.problem or "") for words in _BEGINS_EARLIER):
+        mark = begun
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
 class _Builder:
