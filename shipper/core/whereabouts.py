@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shipper.core.ledger import BEFORE, COPY, CUT, HOLE, REWOUND, SKIPPED, UNREACHABLE, Entry
+from shipper.core.ledger import BACKFILLED, BEFORE, COPY, CUT, HOLE, REWOUND, SKIPPED, UNREACHABLE, Entry
 from shipper.core.lineage_join import JOINED
 
 
@@ -36,6 +36,8 @@ PASSED_OVER_BECAUSE = {
     BEFORE: "read before this state had a ledger: delivered, but when and how was not kept",
     SKIPPED: "it stood there when the file was first met, and the source has start_at: end",
     COPY: "a copy of what had been read under another name",
+    BACKFILLED: "a backfill had read it before the agent met the file: it was sent, or left out by the rules, or is a "
+    "dead letter of the backfill",
     REWOUND: "skipped by the operator (shipper state rewind)",
     CUT: "read before a rewind; what was kept of it went with the rewind",
     JOINED: "it goes on with the record that ends the file before it, and was sent with that",
@@ -74,8 +76,13 @@ def whereabouts(entries: Sequence[Entry], safe_offset: int, offset: int) -> Wher
             return None
         return Whereabouts(Fate.UNCERTAIN, "it was settled, and its row is missing: run 'shipper verify'", None)
     if entry.dropped:
-        fate = Fate.LOST if entry.dropped in LOST_BECAUSE else Fate.PASSED_OVER
-        return Whereabouts(fate, PASSED_OVER_BECAUSE.get(entry.dropped, entry.dropped), entry)
+        return Whereabouts(_fate_of(entry.dropped), PASSED_OVER_BECAUSE.get(entry.dropped, entry.dropped), entry)
     if entry.read == entry.acked:
         return Whereabouts(Fate.DELIVERED, "", entry)
     return Whereabouts(None, "", entry)
+
+
+def _fate_of(dropped: str) -> Fate:
+    if dropped == BACKFILLED:
+        return Fate.BACKFILLED
+    return Fate.LOST if dropped in LOST_BECAUSE else Fate.PASSED_OVER

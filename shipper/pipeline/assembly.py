@@ -35,6 +35,7 @@ from shipper.pipeline.lag import Unread
 from shipper.pipeline.outlet import Outlet
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sender import Sender
+from shipper.pipeline.sent_before import SentBefore
 from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.supervise import Beats
 from shipper.pipeline.tailer import Tailer
@@ -105,7 +106,7 @@ class Parts:
         )  # fmt: skip
         self.census = Census(
             config.sources, self.readings, discovery_of(config), self.tailer, self.committer, offsets, journal,
-            wall_clock_ms, self.spilling,
+            wall_clock_ms, self.spilling, SentBefore(config.state_dir, journal),
         )  # fmt: skip
         self.watcher = Watcher(config.state_dir, wake) if wake is not None else None
         self.following = Following(

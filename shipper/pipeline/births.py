@@ -10,12 +10,13 @@ from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source, fill_path_attributes
 from shipper.core.evidence import Decision, Seen
-from shipper.core.identity import GUARD_BYTES, HEAD_BYTES
-from shipper.core.ledger import COPY, SKIPPED
+from shipper.core.identity import GUARD_BYTES, HEAD_BYTES, NO_GUARD, NO_HEAD
+from shipper.core.ledger import BACKFILLED, COPY, SKIPPED
 from shipper.errors import SourceError
 from shipper.pipeline.descriptors import open_wherever
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.sent_before import SentBefore
 from shipper.pipeline.succession import lineage_for
 from shipper.pipeline.tailer import Tailer
 
@@ -33,8 +34,10 @@ class Births:
         tailer: Tailer,
         offsets: OffsetThread,
         now_ms: Callable[[], int],
+        sent_before: SentBefore,
     ) -> None:
         """*readings* stand beside *sources*, in the same order."""
+        self._sent_before = sent_before
         self._unscanned: set[str] = set()
         self._file_ids = deque[int]()
         self.exchange(sources, readings)
@@ -53,6 +56,7 @@ class Births:
     def scanned(self) -> None:
         """What is met from now on was born since."""
         self._unscanned.clear()
+        self._sent_before.scanned()
 
     def reading_of(self, source: str, path: str) -> tuple[SourceReading, dict[str, str]]:
         """Return what reads a file of *source*, and the attributes that its path gives."""
@@ -67,8 +71,11 @@ class Births:
         """Return a file that is followed again, from its row."""
         return self._followed(life, life.lineage or life.file_id)
 
-    async def first(self, decision: Decision, seen: Seen, families: dict[str, int]) -> Followed | None:
-        """Return a file that is met for the first time; None where no source reads it. *families*: see lineage_for."""
+    async def first(self, decision: Decision, seen: Seen, families: dict[str, int]) -> tuple[Followed, Decision] | None:
+        """Return a file that is met for the first time, with why; None where no source reads it.
+
+        *families*: see lineage_for.
+        """
         index = self._source_of(decision, seen)
         if index == NO_SOURCE:
             return None
@@ -77,6 +84,8 @@ class Births:
         at_end = (
             source.start_at == "end" and source.name in self._unscanned and decision.live and decision.follows is None
         )
+        sent = None if at_end or decision.begin_at else await self._sent_before.of(seen)
+        head, guard = (sent.head, sent.guard) if sent is not None else (NO_HEAD, NO_GUARD)
         life = Life(
             file_id=file_id,
             generation=0,
@@ -84,7 +93,12 @@ class Births:
             path=seen.path,
             device=seen.device,
             inode=seen.inode,
-            offset=seen.size if at_end else decision.begin_at,
+            head_length=head.length,
+            head_digest=head.digest,
+            guard_length=guard.length,
+            guard_digest=guard.digest,
+            offset=seen.size if at_end else sent.offset if sent is not None else decision.begin_at,
+            carry=sent.carry_for(source.name) if sent is not None else b"",
             size=0 if seen.packed else seen.size,
             mtime_ns=seen.mtime_ns,
             state=state_for(seen, live=decision.live),
@@ -92,8 +106,12 @@ class Births:
             lineage=lineage_for(seen, decision.follows, families, file_id),
         )
         followed = self._followed(life, life.lineage)
-        followed.pass_over(0, life.offset, SKIPPED if at_end else COPY, life.born_ms)
-        return followed
+        why = SKIPPED if at_end else BACKFILLED if sent is not None else COPY
+        followed.pass_over(0, life.offset, why, life.born_ms)
+        if sent is not None:
+            evidence = f"{decision.evidence}; a backfill has read {sent.offset:,} bytes of it"
+            decision = decision._replace(evidence=evidence)
+        return followed, decision
 
     async def _next_file_id(self) -> int:
         """Return an id that no file has; taken from the store a few at a time, so that many files are met quickly."""

@@ -26,6 +26,7 @@ from shipper.pipeline.looks import Looks
 from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
 from shipper.pipeline.reading import SourceReading
+from shipper.pipeline.sent_before import SentBefore
 from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.succession import Succession
 from shipper.pipeline.tailer import Tailer
@@ -51,10 +52,11 @@ class Census:
         journal: Journal,
         now_ms: Callable[[], int],
         spilling: Spilling,
+        sent_before: SentBefore,
     ) -> None:
         """*readings* stand beside *sources*, in the same order."""
         self._owners = Owners(sources)
-        self._births = Births(sources, readings, tailer, offsets, now_ms)
+        self._births = Births(sources, readings, tailer, offsets, now_ms, sent_before)
         self._partings = Partings(tailer, committer, journal)
         self._succession = Succession(tailer)
         self._spilling = spilling
@@ -190,9 +192,10 @@ class Census:
                 name = seen.path if seen is not None else missing_name(decision.known.key) if decision.known else ""
                 waited[name] = self._waited.get(name, 0) + 1
             elif decision.do is Do.START and seen is not None:
-                begun = await self._births.first(decision, seen, families)
-                if begun is not None:
-                    self._say(decision, begun.key, "start", seen.path)
+                met = await self._births.first(decision, seen, families)
+                if met is not None:
+                    begun, decided = met
+                    self._say(decided, begun.key, "start", seen.path)
             elif followed is not None:
                 begun = self._act(decision, followed)
             if begun is not None:

@@ -14,7 +14,7 @@ from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.texts import Text
 from shipper.adapters.texts_shared import Stat
 from shipper.core.identity import HEAD_BYTES, NO_HEAD, Guard, Head, head_of
-from shipper.core.ledger import BEFORE, COPY, HOLE, UNKNOWN, Entry, digest_of
+from shipper.core.ledger import BACKFILLED, BEFORE, COPY, HOLE, UNKNOWN, Entry, digest_of
 from shipper.core.model import FileKey, Span
 from shipper.core.ranges import merged
 from shipper.core.shipped import Shipped
@@ -22,7 +22,7 @@ from shipper.errors import SourceError
 
 R = TypeVar("R")
 
-_DELIVERED: tuple[str, ...] = ("", BEFORE, COPY, HOLE)
+_DELIVERED: tuple[str, ...] = ("", BACKFILLED, BEFORE, COPY, HOLE)
 """Reasons of the agent's ledger with which bytes are no loss; others were passed over and are ours to send."""
 
 
