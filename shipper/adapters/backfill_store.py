@@ -64,7 +64,7 @@ class BackfillStore:
         """
         directory = state_dir / DIRECTORY
         try:
-            lock = files.StateLock.take(directory)
+            lock = files.StateLock.take(directory, state_dir)
         except StateLocked:
             raise StateLocked(f"another backfill runs with state_dir {state_dir}; wait for it") from None
         try:

@@ -37,8 +37,8 @@ class StateLock:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, state_dir: Path) -> StateLock:
-        """Make the directory where it is missing and lock it.
+    def take(cls, state_dir: Path, within: Path | None = None) -> StateLock:
+        """Make the directory where it is missing and lock it; it is a part of the state directory *within*, if given.
 
         Raises:
             StateLocked: Another process holds it; named with its pid.
@@ -48,7 +48,8 @@ class StateLock:
             make_private_directory(state_dir)
             descriptor = open_private(state_dir / LOCK)
         except OSError as error:
-            raise StateError(f"state_dir {state_dir}: {error.strerror or error}{_mend(error, state_dir)}") from error
+            whole = within or state_dir
+            raise StateError(f"state_dir {whole}: {error.strerror or error}{_mend(error, whole)}") from error
         try:
             _lock(descriptor, state_dir)
         except BaseException:
@@ -69,11 +70,30 @@ def _mend(error: OSError, state_dir: Path) -> str:
     elsewhere = "name another folder in state_dir"
     if error.errno == errno.EROFS:
         return f"; {elsewhere}"
-    try:
-        user = pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        user = str(os.geteuid())
+    owner = _who_has(state_dir)
+    if owner is not None:
+        return f"; {elsewhere}, or run this as {owner}, who has this one"
+    user = _user_name(os.geteuid())
     return f"; {elsewhere}, or let root run: install -d -o {user} -m 0700 {shlex.quote(str(state_dir))}"
+
+
+def _who_has(state_dir: Path) -> str | None:
+    """Return who owns *state_dir*, or the folder above it that is shut to us; None where it is to be made yet."""
+    for place in (state_dir, *state_dir.parents):
+        try:
+            status = place.stat()
+        except OSError:
+            continue
+        shut = not os.access(place, os.X_OK, effective_ids=True)
+        return _user_name(status.st_uid) if (place == state_dir or shut) and status.st_uid != os.geteuid() else None
+    return None
+
+
+def _user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 def _lock(descriptor: int, state_dir: Path) -> None:

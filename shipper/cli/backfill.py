@@ -17,6 +17,7 @@ from shipper.cli.backfill_options import instant_ms, rate
 from shipper.cli.backfill_plan import print_plan
 from shipper.cli.backfill_progress import observer
 from shipper.cli.completion import source_names
+from shipper.cli.state_access import open_to_us
 from shipper.config import Config, Source, find, load, load_presets
 from shipper.config.load import DEFAULT_PATHS
 from shipper.config.presets import BUILT_IN_FORMATS
@@ -100,6 +101,7 @@ def backfill(
             give_up_seconds=_seconds("--give-up-after", give_up_after) if give_up_after is not None else None,
         ),
     )  # fmt: skip
+    open_to_us(config.state_dir)
     if only_plan:
         _show_plan(asked, as_json=as_json)
         return 0

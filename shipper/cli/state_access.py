@@ -56,12 +56,12 @@ def json_option(command: F) -> F:
 def place_of(config_path: Path | None, state_dir: Path | None) -> Place:
     """Return what the options say; ``--state-dir`` alone needs no configuration."""
     if config_path is None and state_dir is not None:
-        return Place(_open_to_us(state_dir), None)
+        return Place(open_to_us(state_dir), None)
     loaded = load(find(config_path), os.environ)
-    return Place(_open_to_us(state_dir or loaded.state_dir), loaded)
+    return Place(open_to_us(state_dir or loaded.state_dir), loaded)
 
 
-def _open_to_us(state_dir: Path) -> Path:
+def open_to_us(state_dir: Path) -> Path:
     """Return *state_dir*, unless it, or a folder above it, is shut to this user.
 
     Raises:

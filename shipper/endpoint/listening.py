@@ -10,6 +10,7 @@ import errno
 import socket
 from typing import Final
 
+from shipper.endpoint.occupant import occupant_of
 from shipper.errors import ShipperError, UsageError
 
 IPV4: Final = "127.0.0.1"
@@ -102,8 +103,12 @@ def _bind(address: str, port: int) -> socket.socket | None:
 
 
 def _taken(port: int) -> str:
-    return (
-        f"port {port} is taken: a OneAgent on this host may already serve log ingest there; "
-        f"then no endpoint of ours is needed: point the shipper at http://{IPV4}:{port}/v2/logs/ingest. "
-        f"Otherwise see who holds it with 'ss -ltnp sport = :{port}', or choose another port with --port or --set-port"
-    )
+    who = occupant_of(port)
+    ours = f"no endpoint of ours is needed: point the shipper at http://{IPV4}:{port}/v2/logs/ingest"
+    other = "choose another with --port or --set-port"
+    if who.is_oneagent:
+        return f"port {port} is taken by {who}: a OneAgent, which takes logs there itself; {ours}, or {other}"
+    if who.pid:
+        return f"port {port} is taken by {who}; stop that, or {other}"
+    see = f"see who it is with 'ss -ltnp sport = :{port}' as root"
+    return f"port {port} is taken by {who}; {see}. Should it be a OneAgent, {ours}. Otherwise {other}"

@@ -2,7 +2,7 @@
 
 A process of its own, because a 1 MB request into its store takes tens of
 milliseconds that the agent's loop would miss. Where something already answers
-on the port (a OneAgent), that is used instead. The child ends with its
+on the port (a OneAgent, say), that is used instead. The child ends with its
 parent: it watches its standard input, which this process holds open.
 """
 
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from shipper.adapters.host_processes import listener
 from shipper.core.backoff import Backoff
 from shipper.errors import ShipperError
 from shipper.pipeline.journal import Journal
@@ -56,9 +57,9 @@ class EmbeddedEndpoint:
         """
         if await answers("127.0.0.1", self._port):
             self._journal.say(
-                "endpoint_in_use", port=self._port,
+                "endpoint_in_use", port=self._port, program=await asyncio.to_thread(_who_listens, self._port),
                 hint="another program serves this port already: it is used instead of the embedded endpoint; "
-                "'shipper doctor' says which it is",
+                "'shipper doctor' says whether it takes logs",
             )  # fmt: skip
             return False
         if not await self._spawn():
@@ -109,3 +110,8 @@ class EmbeddedEndpoint:
         elif self._child.returncode is None:
             self._child.kill()
         return ready
+
+
+def _who_listens(port: int) -> str:
+    program = listener(port)
+    return str(program) if program is not None else "unknown"

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from shipper.adapters.backfill_store import BackfillStore
 from shipper.adapters.files import effective_user
 from shipper.adapters.offsets import OffsetStore
 from shipper.cli import shipper
+from shipper.cli.backfill import backfill as backfill_command
 from shipper.cli.check import check
 from shipper.cli.explain import explain
 from shipper.cli.suggest import suggest
@@ -60,6 +62,40 @@ def test_a_state_folder_without_permission_says_what_helps(open_folder: Path) ->
         f"state_dir {place}: Permission denied; name another folder in state_dir, or let root run: "
         f"install -d -o {user} -m 0700 {quoted}"
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a folder that it shuts to others")
+@pytest.mark.parametrize("place", ["shut", "shut/deeper"])
+def test_a_state_folder_of_somebody_else_says_whose_it_is(open_folder: Path, place: str) -> None:
+    """To take it from its owner, as the advice for a missing one would, is no mend."""
+    (open_folder / "shut").mkdir(mode=0o700)
+
+    with ordinary_user(), pytest.raises(StateError) as refused:
+        OffsetStore.open(open_folder / place, now_ms=0)
+    with ordinary_user(), pytest.raises(StateError) as backfill:
+        BackfillStore.open(open_folder / place)
+
+    said = f"state_dir {open_folder}/{place}: Permission denied; name another folder in state_dir, or run this as root"
+    assert str(refused.value) == f"{said}, who has this one"
+    assert str(backfill.value) == str(refused.value)
+
+
+def test_a_plan_without_the_right_to_look_is_an_error_with_a_hint(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(open_folder)
+    (open_folder / "app.log").write_text("one\n")
+    (open_folder / "app.log").chmod(0o644)
+    (open_folder / "state").mkdir(mode=0o700)
+    text = f"state_dir: {open_folder}/state\nsources: [{{name: a, paths: ['{open_folder}/*.log']}}]\n"
+    (open_folder / "agent.yaml").write_text(text)
+    (open_folder / "agent.yaml").chmod(0o644)
+
+    with ordinary_user():
+        result = CliRunner().invoke(backfill_command, ["--plan", "app.log"], standalone_mode=False)
+
+    assert isinstance(result.exception, StateError)
+    assert str(result.exception) == f"state_dir {open_folder}/state: Permission denied; run this as root"
 
 
 @pytest.mark.parametrize(
