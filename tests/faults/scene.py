@@ -41,6 +41,8 @@ class Scene:
         """Before `source`, which reads what they do not."""
         self.written: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
+        self._known = 0
+        """How much of what the agent has said the test knows of."""
 
     async def start(self) -> subprocess.Popen[bytes]:
         """Start the agent and wait until it has said so."""
@@ -75,7 +77,7 @@ class Scene:
         try:
             await self.receiver.wait_for(reached, seconds)
         except TimeoutError:
-            raise AssertionError(f"not in {seconds:g} s; the agent has said:\n{self.said()[-6000:]}") from None
+            raise AssertionError(f"not in {seconds:g} s; the agent has said:\n{self._tail()}") from None
 
     async def arrived(self, *lines: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until *lines*, or else everything that was written, was acknowledged."""
@@ -93,13 +95,27 @@ class Scene:
         return str(view["colour"]), [reason["code"] for reason in reasons]
 
     async def turns(self, colour: str, code: str | None = None, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until health is *colour*, for the reason *code* where one is named."""
-        async with asyncio.timeout(seconds):
-            while True:
-                now, codes = await self.health()
-                if now == colour and (code is None or code in codes):
-                    return
-                await asyncio.sleep(0.1)
+        """Wait until health is *colour*, for the reason *code* where one is named.
+
+        Trouble may be over before anybody asks: that it was said since the last call counts as well.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while colour == "green" or not self._was_said(colour, code):
+                    now, codes = await self.health()
+                    if now == colour and (code is None or code in codes):
+                        break
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"not {colour} in {seconds:g} s; the agent has said:\n{self._tail()}") from None
+        self._known = len(self.said())
+
+    def _was_said(self, colour: str, code: str | None) -> bool:
+        words = f"event=health colour={colour} " + (f"code={code} " if code else "")
+        return any(line.startswith(words) for line in self.said()[self._known :].splitlines())
+
+    def _tail(self) -> str:
+        return self.said()[-6000:]
 
     async def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE_SECONDS) -> int:
         """Send a signal and return the exit status."""

@@ -30,7 +30,8 @@ def test_a_read_that_hangs_is_begun_again_and_no_other_file_waits_for_it(tmp_pat
         await scene.arrived("hangs 1")
         await scene.turns("green")
 
-        assert scene.receiver.contents() == ["other 0", "hangs 0", "other 1", "hangs 1"]
+        assert set(scene.receiver.contents()[:2]) == {"other 0", "hangs 0"}
+        assert scene.receiver.contents()[2:] == ["other 1", "hangs 1"]
         assert "event=file_stalled source=app" in scene.said()
         assert "event=file_goes_on source=app" in scene.said()
         assert await scene.stop() == 0

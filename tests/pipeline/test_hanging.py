@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shipper.pipeline import reads
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 OPEN_FILES = 8
@@ -25,7 +26,7 @@ def test_opening_a_file_on_a_dead_server_does_not_hold_the_loop(
     def open_slowly(path: str, flags: int, *more: int, dir_fd: int | None = None) -> int:
         if str(path).endswith("hangs.log"):
             asked.set()
-            assert answers.wait(60)
+            assert answers.wait(PATIENCE_SECONDS)
         return open_now(path, flags, *more, dir_fd=dir_fd)
 
     async def story(scene: Scene) -> None:

@@ -25,6 +25,7 @@ from shipper.pipeline.status import Status
 from shipper.pipeline.status_line import figures_of
 from shipper.pipeline.survey import Survey
 from tests.end_to_end import receiver as faults
+from tests.patience import PATIENCE_SECONDS
 from tests.pipeline.agent_scene import Scene, play
 
 NOW_MS = 1_795_464_000_000
@@ -91,7 +92,7 @@ def test_a_delivered_source_is_green_and_adds_up(tmp_path: Path) -> None:
         path = scene.append("app.log", *(f"line {number}" for number in range(20)), "noise")
         agent = await scene.start()
         await scene.arrived(20)
-        await agent.parts.sender.drain(10)
+        await agent.parts.sender.drain(PATIENCE_SECONDS)
         await agent.scanned(2)
 
         status = await asked(agent, files=-1)
@@ -121,7 +122,7 @@ def test_an_endpoint_that_refuses_is_said_with_its_word_and_remembered_when_it_i
         while_it_lasts = await asked(agent)
         scene.receiver.script = faults.accept
         await scene.arrived(2)
-        await agent.parts.sender.drain(10)
+        await agent.parts.sender.drain(PATIENCE_SECONDS)
         afterwards = await asked(agent)
 
         endpoint = while_it_lasts.endpoint
@@ -143,8 +144,7 @@ def test_files_of_one_source_are_listed_the_furthest_behind_first_and_the_rest_i
             scene.append(f"{number}.log", *["line"] * (number + 1))
         agent = await scene.start()
         await scene.receiver.wait_for(lambda: len(scene.receiver.seen) >= 2)
-        while sum(1 for one in agent.parts.tailer.followed.values() if one.at_end) < 5:
-            await asyncio.sleep(0.01)
+        await scene.receiver.wait_for(lambda: sum(one.at_end for one in agent.parts.tailer.followed.values()) == 5)
 
         status = await asked(agent, source="app", files=2)
 
@@ -166,8 +166,8 @@ def test_the_line_for_systemd_and_the_status_say_the_same_lag_also_where_bytes_a
         await scene.receiver.wait_for(lambda: bool(scene.receiver.seen))
         path.write_text("new\n", encoding="utf-8")
         await scene.receiver.wait_for(lambda: "file_truncated" in scene.events_said())
-        while sum(one.live and one.at_end for one in agent.parts.tailer.followed.values()) < 1:
-            await asyncio.sleep(0.01)
+        followed = agent.parts.tailer.followed
+        await scene.receiver.wait_for(lambda: any(one.live and one.at_end for one in followed.values()))
 
         assert len(agent.parts.tailer.followed) == 2
         assert (await asked(agent)).backlog.lag_bytes == 4
