@@ -129,7 +129,8 @@ def _after(
             if after.do is not Do.GONE or known is None:
                 done.append(after)
             elif known.key not in adopted:
-                sure = known.key in replaced or decision.do is not Do.GONE or waited.get(missing_name(known.key), 0)
+                sure = known.open or known.key in replaced or decision.do is not Do.GONE
+                sure = sure or bool(waited.get(missing_name(known.key), 0))
                 done.append(after if sure else Decision(Do.WAIT, known, None, f"not met; {after.evidence}", live=False))
     return done
 

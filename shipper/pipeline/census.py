@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 import msgspec
 
 from shipper.adapters.discovery import Discovery, Scan
+from shipper.adapters.files import OpenFile
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source
 from shipper.core.follow import Decision, Do, Seen, decide, missing_name
 from shipper.core.identity import HEAD_BYTES
 from shipper.core.model import FileKey
+from shipper.errors import SourceError
 from shipper.pipeline.births import Births, state_for, take_fingerprints
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
@@ -57,7 +59,7 @@ class Census:
         """*readings* stand beside *sources*, in the same order."""
         self._owners = Owners(sources)
         self._births = Births(sources, readings, tailer, offsets, now_ms, sent_before)
-        self._partings = Partings(tailer, committer, journal)
+        self._partings = Partings(tailer, committer, journal, spilling)
         self._succession = Succession(tailer)
         self._spilling = spilling
         self.looks = Looks(sources, discovery, tailer.wake.set)
@@ -183,7 +185,7 @@ class Census:
         fresh: list[Followed] = []
         families: dict[str, int] = {}
         waited: dict[str, int] = {}
-        self._give_up_files(decisions)  # before copies of the same files are taken up
+        behind = self._give_up_files(decisions)  # before copies of the same files are taken up
         for decision in decisions:
             seen = decision.seen
             followed = self._tailer.followed.get(decision.known.key) if decision.known else None
@@ -196,6 +198,8 @@ class Census:
                 if met is not None:
                     begun, decided = met
                     self._say(decided, begun.key, "start", seen.path)
+            elif followed is not None and followed.key in behind:
+                begun = self._begun_behind(decision, followed, behind[followed.key])
             elif followed is not None:
                 begun = self._act(decision, followed)
             if begun is not None:
@@ -237,26 +241,30 @@ class Census:
         elif decision.do is Do.DRAIN:
             if followed.state is LifeState.FOLLOWING:
                 followed.state = LifeState.DRAINING
-                self._unname(followed)
+                self._partings.unname(followed)
                 self._committer.changed(followed)
                 self._say(decision, followed.key, "drain", followed.path)
             self._tailer.look_at(followed)
         return None
 
-    def _give_up_files(self, decisions: Sequence[Decision]) -> None:
+    def _give_up_files(self, decisions: Sequence[Decision]) -> dict[FileKey, OpenFile]:
+        """Take their files from those that are truncated or gone; return what must be read from its beginning.
+
+        That is what stands behind the descriptor of a file that was truncated before its name was gone.
+        """
+        named = {(decision.seen.device, decision.seen.inode) for decision in decisions if decision.seen is not None}
+        behind: dict[FileKey, OpenFile] = {}
         for decision in decisions:
             followed = self._tailer.followed.get(decision.known.key) if decision.known else None
             if followed is None or decision.do not in (Do.TRUNCATED, Do.GONE):
                 continue
-            # An open line is not closed here: its rest may stand in the copy. Quiet closes it where there is none.
-            followed.at_end = True
-            followed.state = LifeState.ORPHAN
-            self._unname(followed)
-            self._tailer.reads.give_up(followed)
-            self._partings.begin(followed)
-            self._committer.changed(followed)
+            keep = decision.do is Do.GONE and (followed.device, followed.inode) not in named
+            file = self._partings.begin(followed, keep=keep)
+            if file is not None:
+                behind[followed.key] = file
             if decision.do is Do.GONE:
                 self._say(decision, followed.key, "gone", followed.path)
+        return behind
 
     def _adopt(self, decision: Decision, followed: Followed, seen: Seen) -> None:
         """Read on in a copy."""
@@ -299,20 +307,29 @@ class Census:
         self._say(decision, begun.key, "truncated", seen.path)
         return begun
 
+    def _begun_behind(self, decision: Decision, followed: Followed, file: OpenFile) -> Followed | None:
+        """Begin a new generation with what was written behind our descriptor, before or since the name was gone."""
+        try:
+            now = file.read_now(0, 0, b"")
+        except SourceError:
+            file.close()
+            return None
+        seen = Seen(followed.path, followed.device, followed.inode, now.size_now, now.mtime_ns, None)
+        begun = self._births.next_generation(followed, seen, live=False)
+        begun.file = file
+        self._say(decision, begun.key, "truncated", followed.path)
+        return begun
+
     # -- small parts -------------------------------------------------------------------------------
 
     def _move(self, followed: Followed, seen: Seen, state: LifeState) -> None:
-        self._unname(followed)
+        self._partings.unname(followed)
         followed.path, followed.state = seen.path, state
         if followed.file is not None:
             followed.file.path = seen.path
         if followed.live:
             self._tailer.by_path[seen.path] = followed
         self._committer.changed(followed)
-
-    def _unname(self, followed: Followed) -> None:
-        if self._tailer.by_path.get(followed.path) is followed:
-            del self._tailer.by_path[followed.path]
 
     def _say(self, decision: Decision, key: FileKey, what: str, path: str) -> None:
         self._committer.decided(key, what, decision.evidence)

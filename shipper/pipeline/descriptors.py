@@ -55,17 +55,29 @@ class Descriptors:
         self._held.move_to_end(followed.key)
 
     def secure(self, files: Iterable[Followed], is_far: Callable[[int], bool]) -> None:
-        """Open rotated ones of *files* that wait to be read, as long as there is room: they are deleted next.
+        """Open those of *files* that wait to be read, as long as there is room, rotated ones first: they go next.
 
-        Without a descriptor nothing would be left of them then, neither to read nor to spill.
+        Without a descriptor nothing would be left of them once they are deleted, neither to read nor to spill.
         """
+        live: list[Followed] = []
         for followed in files:
             if len(self._held) >= self._wanted // 2:
                 return
-            if followed.state is LifeState.DRAINING and followed.file is None and not followed.at_end:
-                with suppress(SourceError):  # said when it is to be read
-                    if not is_far(followed.device):
-                        self.hold(followed)
+            if followed.file is not None or followed.at_end:
+                continue
+            if followed.state is LifeState.DRAINING:
+                self._secure(followed, is_far)
+            elif followed.live and followed.size > followed.read_offset:
+                live.append(followed)
+        for followed in live:
+            if len(self._held) >= self._wanted // 2:
+                return
+            self._secure(followed, is_far)
+
+    def _secure(self, followed: Followed, is_far: Callable[[int], bool]) -> None:
+        with suppress(SourceError):  # said when it is to be read
+            if not is_far(followed.device):
+                self.hold(followed)
 
     def drop(self, followed: Followed) -> None:
         """Close *followed*."""

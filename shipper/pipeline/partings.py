@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from shipper.adapters.discovery_siblings import Inode
+from shipper.adapters.files import OpenFile
 from shipper.adapters.offsets import Life, LifeState
 from shipper.core.evidence import Known
 from shipper.core.ledger import UNREACHABLE
@@ -19,6 +20,7 @@ from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.known import known_of
+from shipper.pipeline.spilling import Spilling
 from shipper.pipeline.tailer import Tailer
 
 QUIET_SCANS_BEFORE_CLOSE: Final = 3
@@ -32,13 +34,15 @@ REMEMBERED: Final = 20_000
 class Partings:
     """Owns what is remembered of files that were let go; used between the tailer's turns only."""
 
-    def __init__(self, tailer: Tailer, committer: Committer, journal: Journal) -> None:
+    def __init__(self, tailer: Tailer, committer: Committer, journal: Journal, spilling: Spilling) -> None:
         """Nothing is remembered yet."""
         self._tailer = tailer
+        self._spilling = spilling
         self._committer = committer
         self._journal = journal
         self._quiet: dict[FileKey, int] = {}
         self._orphaned: dict[FileKey, int] = {}
+        self._declared: dict[FileKey, int] = {}
         self._done: dict[FileKey, Known] = {}
 
     @property
@@ -54,15 +58,42 @@ class Partings:
         """Forget that *key* was let go: it is followed again, or its row is."""
         self._done.pop(key, None)
 
-    def begin(self, followed: Followed) -> None:
-        """Count from now on for how long *followed* has been without a file."""
-        self._quiet[followed.key] = 0
-        self._orphaned[followed.key] = 0
+    def unname(self, followed: Followed) -> None:
+        """Say that what stands at its path is *followed* no more."""
+        if self._tailer.by_path.get(followed.path) is followed:
+            del self._tailer.by_path[followed.path]
+
+    def begin(self, followed: Followed, *, keep: bool) -> OpenFile | None:
+        """Take its file from *followed*, and count from now on for how long it is without; return it where to *keep*.
+
+        An open line is not closed here: its rest may stand in a copy. Quiet closes it where there is none.
+        """
+        kept = self._tailer.reads.taken(followed) if keep else None
+        followed.at_end = True
+        self.unname(followed)
+        self._tailer.reads.give_up(followed)
+        if followed.state is LifeState.SPILLED:
+            self._spilling.take_up(followed)  # its rest may be there
+        else:
+            followed.state = LifeState.ORPHAN
+        if followed.state is LifeState.ORPHAN:
+            self._quiet[followed.key] = self._orphaned[followed.key] = 0
+        self._committer.changed(followed)
+        return kept
 
     def found(self, followed: Followed) -> None:
         """Take back that the rest of *followed* was lost: a copy of it has turned up."""
         self._orphaned.pop(followed.key, None)
-        self._count_lost(followed, -followed.counters["lost_bytes"])
+        lost = followed.counters.pop("lost_bytes", 0)
+        if lost:
+            declared = self._declared.pop(
+                followed.key, 0
+            )  # what was counted before the last stop is in no total of ours
+            self._tailer.conversion.count(followed.source, {"lost_bytes": -declared})
+            self._journal.say(
+                "bytes_found", file=followed.path, source=followed.source, unread_bytes=lost,
+                reason="a copy has turned up: what was said to be lost is read from it",
+            )  # fmt: skip
 
     def close_finished(self, there: Collection[Inode], now_ms: int, *, hopeful: bool) -> None:
         """Let go of what is finished; *there* are the files of the last scan, *hopeful* if it could not read all."""
@@ -93,7 +124,8 @@ class Partings:
             self._count_lost(followed, unread)
             self._journal.say(
                 "bytes_lost", file=followed.path, source=followed.source, unread_bytes=unread,
-                reason="the file was truncated, deleted or moved away, and there is no copy of it",
+                reason="the file was truncated, deleted or moved away, and no copy of it is found",
+                hint="if one turns up within the hour, this is taken back: event=bytes_found",
             )  # fmt: skip
         if followed.watermark.pending:
             return False
@@ -108,11 +140,14 @@ class Partings:
     def _count_lost(self, followed: Followed, count: int) -> None:
         self._tailer.conversion.count(followed.source, {"lost_bytes": count})
         followed.counters["lost_bytes"] += count
+        self._declared[followed.key] = count
+        self._committer.changed(followed)
 
     def _let_go(self, followed: Followed, now_ms: int) -> None:
         self._tailer.remove(followed)
         self._quiet.pop(followed.key, None)
         self._orphaned.pop(followed.key, None)
+        self._declared.pop(followed.key, None)
         if followed.read_offset < followed.size or not followed.head.length:
             followed.pass_over(followed.chunk_end, followed.size, UNREACHABLE, now_ms)
             self._committer.changed(followed)  # for its account; the row goes with the same round

@@ -166,6 +166,15 @@ class Reads:
         self._descriptors.close_idle()
         self._descriptors.secure(files, self._is_far)
 
+    def taken(self, followed: Followed) -> OpenFile | None:
+        """Return the file that *followed* was read from, open and not its own any more; None where it has none."""
+        file = followed.file
+        if not isinstance(file, OpenFile):
+            return None
+        followed.file = None
+        self._descriptors.drop(followed)
+        return file
+
     def give_up(self, followed: Followed) -> None:
         """Give up what *followed* is read from, and what was asked of it."""
         ahead, followed.ahead = followed.ahead, None

@@ -167,15 +167,16 @@ class Reloader:
         parts.census.exchange(new.config.sources, new.readings, discovery_of(new.config))
         names = {source.name for source in new.config.sources}
         for followed in list(parts.tailer.followed.values()):
-            self._reassign(followed, names)
+            await self._reassign(followed, names)
         self._rejoin(names)
         taken = parts.tailer.followed.keys() | self._seats.leaving.keys() | self._seats.detached
         parts.census.take_up([life for life in lives if life.key not in taken])
 
-    def _reassign(self, followed: Followed, names: Collection[str]) -> None:
+    async def _reassign(self, followed: Followed, names: Collection[str]) -> None:
         """Give *followed* to the source that reads it now, or let it go."""
         owner = self._owner_of(followed, names)
         if owner is None:
+            await self._parts.spilling.keep_of(followed)
             self._parts.tailer.remove(followed)
             if followed.watermark.pending:
                 self._seats.leaving[followed.key] = followed
@@ -215,6 +216,8 @@ class Reloader:
             owner = census.owner_of(followed.path) if followed.live else followed.source
             if owner in names and owner is not None:
                 del self._seats.leaving[key]
+                if followed.state is LifeState.SPILLED:
+                    self._parts.spilling.take_up(followed)
                 tailer.add(followed)
                 tailer.suspects.add(key)  # nobody has looked at it meanwhile: the next scan does
                 tailer.read_by(followed, owner, *census.reading_of(owner, followed.path))

@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from shipper.adapters.discovery_siblings import Inode
-from shipper.adapters.files import Turn, map_os_errors
+from shipper.adapters.files import OpenFile, Turn, map_os_errors
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.spill import FULL, Origin, Segment, Spill, free_share
 from shipper.core.model import FileKey
@@ -135,6 +135,32 @@ class Spilling:
         for followed in doomed:
             if self.spill.enabled and room > 0 and self._is_due(followed):
                 room -= await self._move(followed, room)
+
+    async def keep_of(self, followed: Followed) -> None:
+        """Copy what only our descriptor has of a file that is let go with its source, for the day of its return.
+
+        What cannot be copied is lost, and counted.
+        """
+        file = followed.file
+        if not isinstance(file, OpenFile):
+            return
+        try:
+            now = await asyncio.wait_for(asyncio.to_thread(file.read_now, 0, 0, b""), _HUNG_READ_SECONDS)
+        except (SourceError, TimeoutError):
+            return  # it stands where it stood, for all one knows
+        if now.links:
+            return
+        if self.spill.enabled:
+            await self._move(followed, now.size_now)
+        lost = now.size_now - max(self._end(followed), followed.chunk_end)
+        if lost > 0:
+            self._tailer.conversion.count(followed.source, {"lost_bytes": lost})
+            followed.counters["lost_bytes"] += lost
+            self._committer.changed(followed)
+            self._journal.say(
+                "bytes_lost", file=followed.path, source=followed.source, unread_bytes=lost,
+                reason="its source was removed, its name was gone, and it could not be spilled",
+            )  # fmt: skip
 
     def _is_doomed(self, followed: Followed, there: Collection[Inode]) -> bool:
         return (

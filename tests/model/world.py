@@ -7,7 +7,6 @@ import bz2
 import gzip
 import json
 import lzma
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -266,18 +265,9 @@ class World:
         self.write(stream, 1, 20)
 
     def _is_held(self, identity: tuple[int, int]) -> bool:
-        """Return whether the agent has the file open, so that deleting it takes nothing away from it.
-
-        Not where it was truncated since the last look: behind a name that is gone nobody looks for a new beginning.
-        """
+        """Return whether the agent has the file open, so that deleting it takes nothing away from it."""
         followed = self.agent.parts.tailer.followed.values() if self.agent is not None else ()
-        size = next((os.stat(path).st_size for path in self._paths() if _identity(path) == identity), 0)
-        return any(
-            (one.device, one.inode) == identity and one.file is not None and size >= one.read_offset for one in followed
-        )
-
-    def _paths(self) -> list[Path]:
-        return [path for path in (*self.logs.iterdir(), *self.old.iterdir()) if path.is_file()]
+        return any((one.device, one.inode) == identity and one.file is not None for one in followed)
 
 
 def _identity(path: Path) -> tuple[int, int]:
