@@ -23,6 +23,7 @@ from watchdog.observers.api import BaseObserver, EventEmitter
 from shipper.adapters.http_output import HttpOutput, Piece
 from shipper.cli import main
 from shipper.core.delivery import Response
+from shipper.pipeline.agent import Agent
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.following import Following
 from shipper.pipeline.reload import Reloader
@@ -154,8 +155,19 @@ def _fail_tasks() -> None:
         setattr(kind, "run", failing(name, kind.run))  # type: ignore[attr-defined]  # noqa: B010 -- of any kind
 
 
+def _drain_long() -> None:
+    """`drain_long`: who stops waits an hour for what is on its way, unless it is told a second time."""
+    stop = Agent.stop
+
+    async def stop_late(self: Agent, drain_seconds: float = 0.0) -> bool:
+        return await stop(self, 3600.0 if drain_seconds and present("drain_long") else drain_seconds)
+
+    Agent.stop = stop_late  # type: ignore[method-assign]  # that is what this module is for
+
+
 if __name__ == "__main__":
     _sleep_truly()
+    _drain_long()
     _hang_reads()
     _hang_scans()
     _hang_requests()

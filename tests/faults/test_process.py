@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from tests.end_to_end.agent_process import write_config
 from tests.faults.outcome import Outcome, outcome
 from tests.faults.scene import ROOT, Scene, play
 from tests.patience import PATIENCE_SECONDS
+
+KILLS = 6
 
 
 def lines(name: str, count: int) -> list[str]:
@@ -63,20 +65,20 @@ def test_an_agent_that_was_stopped_for_a_while_goes_on_where_it_was(tmp_path: Pa
 def test_an_agent_with_a_backlog_ends_in_time_and_the_next_one_sends_the_rest(
     tmp_path: Path, script: endpoint.Script
 ) -> None:
-    """It drains for ten seconds at most, or until it is told a second time."""
+    """It drains for a while, here for an hour, or until it is told a second time."""
 
     async def story(scene: Scene) -> None:
         process = await scene.start()
+        scene.put("drain_long")
         scene.append("app.log", *lines("taken", 200))
         await scene.arrived()
         scene.receiver.script = script
         scene.append("app.log", *lines("backlog", 30_000))
         await scene.until(lambda: len(scene.receiver.seen) > 1 and b"backlog" in str(scene.receiver.seen[-1]).encode())
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         await scene.until(lambda: not (tmp_path / "state" / "control.sock").exists())
         status = await scene.stop()
-        took = time.monotonic() - began
+        (scene.faults / "drain_long").unlink()
         scene.receiver.script = endpoint.accept
         await scene.start()
         await scene.arrived()
@@ -84,7 +86,6 @@ def test_an_agent_with_a_backlog_ends_in_time_and_the_next_one_sends_the_rest(
         found = outcome_of(scene, f"process: SIGTERM twice under a backlog, endpoint: {script!r:.40}")
         assert status == 0
         assert "event=agent_stopped drained=false" in scene.said()
-        assert took < 9
         assert found.kept
         assert found.duplicated == 0
         assert await scene.stop() == 0
@@ -137,7 +138,7 @@ def test_an_agent_that_is_killed_while_it_reloads_starts_with_what_is_written_th
         await scene.start()
         config = tmp_path / "agent.yaml"
         document = json.loads(config.read_text(encoding="utf-8"))
-        for turn in range(6):
+        for turn in range(KILLS):
             scene.append("app.log", *lines(f"turn-{turn}", 300))
             source = {**scene.source, "attributes": {"turn": str(turn)}}
             more = {"name": f"more-{turn}", "paths": [f"{scene.logs}/more/*.log"], "format": "raw"}
@@ -150,9 +151,9 @@ def test_an_agent_that_is_killed_while_it_reloads_starts_with_what_is_written_th
             await scene.start()
         await scene.arrived()
 
-        found = outcome_of(scene, "process: killed during a reload, six times")
-        assert found.kept
-        assert found.duplicated <= 6 * 300
+        assert outcome_of(scene, "process: killed during a reload, six times").kept
+        # Each life sends a line once; what it had not saved when it was killed the next one sends again.
+        assert max(Counter(scene.receiver.contents()).values()) <= KILLS + 1
         assert await scene.stop() == 0
 
     play(Scene(tmp_path), story)
