@@ -20,7 +20,8 @@ from shipper.config.validate import OWN_NAMES
 from shipper.config.yaml_tree import Mapping, Node, Scalar, Sequence
 
 Kind = Literal["translated", "differs", "untranslated"]
-Value = str | int | list[str] | list[dict[str, str]] | dict[str, "str | int | list[str]"]
+Part = dict[str, "str | int | list[str] | dict[str, str]"]
+Value = str | int | list[str] | list[dict[str, str]] | Part
 
 _SECRET: Final = re.compile(r"pass|secret|token(?!izer)|api_?key|auth|credential|header", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(r"//[^/\s@]*@")
@@ -139,7 +140,7 @@ class Draft:
         value = self.keys.get(key, [])
         return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
-    def part(self, key: str) -> dict[str, str | int | list[str]]:
+    def part(self, key: str) -> Part:
         """Return a key that is a mapping, made where it is not there."""
         value = self.keys.setdefault(key, {})
         if not isinstance(value, dict):

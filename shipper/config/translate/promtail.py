@@ -1,10 +1,15 @@
-"""Promtail's scrape_configs: files, labels and the stages of a pipeline that have an equivalent."""
+"""Promtail's scrape_configs: files, labels and the stages of a pipeline that have an equivalent.
+
+`match` is promtail_match.py's, `template` promtail_template.py's.
+"""
 
 from __future__ import annotations
 
 from shipper.config.patterns import group_count, group_names
 from shipper.config.translate.common import Draft, Given
 from shipper.config.translate.patterns import python_pattern
+from shipper.config.translate.promtail_match import Labels, match
+from shipper.config.translate.promtail_template import template
 from shipper.config.translate.steps import add_pattern, set_timeout
 from shipper.core.stamp_dialects import go_layout
 from shipper.core.timestamps import check_format, check_zone
@@ -20,14 +25,18 @@ def sources(root: Given) -> list[Draft]:
     drafts = list[Draft]()
     for job in ((jobs := root.get("scrape_configs")) and jobs.items()) or []:
         name = job.get("job_name")
+        stages = ((given := job.get("pipeline_stages")) and given.items()) or []
         for target in ((statics := job.get("static_configs")) and statics.items()) or []:
             draft = _target(target, name.text if name else "promtail")
             drafts += [draft] if draft else []
             if draft:
-                for stage in ((stages := job.get("pipeline_stages")) and stages.items()) or []:
-                    _stage(stage, draft)
+                labels = _labels(target, relabelled=job.get("relabel_configs") is not None)
+                for stage in stages:
+                    _stage(stage, draft, labels)
                 if name:
                     name.became("name")
+        for stage in stages:
+            _leave_matches(stage)
     if clients := root.get("clients") or root.get("client"):
         clients.leave_rest("the endpoint is shipper's own: set endpoint.url and endpoint.token")
     if positions := root.get("positions"):
@@ -55,9 +64,30 @@ def _target(given: Given, name: str) -> Draft | None:
     return draft
 
 
-def _stage(stage: Given, draft: Draft) -> None:
+def _labels(target: Given, *, relabelled: bool) -> Labels:
+    given = target.get("labels")
+    labels = Labels({key: value.text for key, value in given.entries()} if given else {}, relabelled=relabelled)
+    if "job" not in labels.known:
+        labels.made.add("job")
+    return labels
+
+
+def _leave_matches(stage: Given) -> None:
     for kind, given in stage.entries():
-        if kind in {"cri", "docker"}:
+        if kind == "match":
+            given.leave_rest("no source here has the labels that its selector asks for")
+
+
+def _stage(stage: Given, draft: Draft, labels: Labels) -> None:
+    for kind, given in stage.entries():
+        if kind == "match":
+            match(given, draft, labels, _stage)
+        elif kind == "template":
+            template(given, draft)
+        elif kind in {"labels", "static_labels", "labeldrop"}:
+            _relabel(kind, given, draft, labels)
+        elif kind in {"cri", "docker"}:
+            labels.made |= {"stream", "flags"}
             draft.keys["format"] = kind
             given.became(f"format: {kind}")
         elif kind == "json" and given.get("source") is None and "format" not in draft.keys:
@@ -75,6 +105,19 @@ def _stage(stage: Given, draft: Draft) -> None:
             _mask(given, draft)
         elif kind == "timestamp":
             _timestamp(given, draft)
+
+
+def _relabel(kind: str, given: Given, draft: Draft, labels: Labels) -> None:
+    if kind == "labels":
+        labels.made.update(name for name, _ in given.entries())
+    elif kind == "labeldrop":
+        for one in given.items():
+            labels.known.pop(one.text, None)
+            labels.made.discard(one.text)
+    else:
+        for name, value in given.entries():
+            labels.known[name] = value.text
+            draft.attribute(name, value)
 
 
 def _mask(given: Given, draft: Draft) -> None:
