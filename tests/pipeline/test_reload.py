@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,27 @@ async def reload(scene: Scene, sources: list[dict[str, object]], **sections: obj
     return await reloader(scene).reload()
 
 
+def play_app(folder: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
+    """Run *story* with one source, `app`, which reads app*.log."""
+    scene = Scene(folder)
+    scene.source = source(scene, "app")
+    play(scene, story)
+
+
+async def app_and_web_refused(scene: Scene) -> list[dict[str, object]]:
+    """Follow two sources, and let the endpoint refuse `web 1`; return them."""
+    both = [source(scene, "app"), source(scene, "web")]
+    scene.append("app.log", "app 0")
+    scene.append("web.log", "web 0")
+    await scene.start()
+    await reload(scene, both)
+    await scene.arrived(2)
+    scene.receiver.script = faults.always(503)
+    scene.append("web.log", "web 1")
+    await scene.receiver.wait_for(lambda: any("web 1" in str(batch) for batch in scene.receiver.seen))
+    return both
+
+
 def sent_by(scene: Scene) -> list[tuple[object, object]]:
     return [(event["log.source"], event["content"]) for event in scene.receiver.acked]
 
@@ -58,9 +80,7 @@ def test_an_added_source_is_taken_up_and_an_unchanged_one_is_not_touched(tmp_pat
         assert agent.parts.tailer.by_path[f"{scene.logs}/app.log"] is before
         assert sent_by(scene) == [("app", "app 0"), ("web", "web 0"), ("app", "app 1")]
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_start_at_end_counts_for_what_an_added_source_meets_first(tmp_path: Path) -> None:
@@ -78,22 +98,12 @@ def test_start_at_end_counts_for_what_an_added_source_meets_first(tmp_path: Path
 
         assert sorted(scene.receiver.contents()) == ["app 0", "born later", "new"]
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_a_removed_source_is_drained_keeps_its_rows_and_goes_on_where_it_was_when_it_is_back(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        both = [source(scene, "app"), source(scene, "web")]
-        scene.append("app.log", "app 0")
-        scene.append("web.log", "web 0")
-        await scene.start()
-        await reload(scene, both)
-        await scene.arrived(2)
-        scene.receiver.script = faults.always(503)
-        scene.append("web.log", "web 1")
-        await scene.receiver.wait_for(lambda: any("web 1" in str(batch) for batch in scene.receiver.seen))
+        both = await app_and_web_refused(scene)
 
         outcome = await reload(scene, both[:1])
         scene.append("web.log", "web 2")
@@ -107,22 +117,12 @@ def test_a_removed_source_is_drained_keeps_its_rows_and_goes_on_where_it_was_whe
         assert back.changes.added == ["web"]
         assert Counter(scene.receiver.contents()) == Counter(["app 0", "web 0", "web 1", "web 2"])
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_a_source_that_is_back_before_it_was_drained_sends_nothing_twice(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        both = [source(scene, "app"), source(scene, "web")]
-        scene.append("app.log", "app 0")
-        scene.append("web.log", "web 0")
-        await scene.start()
-        await reload(scene, both)
-        await scene.arrived(2)
-        scene.receiver.script = faults.always(503)
-        scene.append("web.log", "web 1")
-        await scene.receiver.wait_for(lambda: any("web 1" in str(batch) for batch in scene.receiver.seen))
+        both = await app_and_web_refused(scene)
 
         await reload(scene, both[:1])
         await reload(scene, both)
@@ -132,9 +132,7 @@ def test_a_source_that_is_back_before_it_was_drained_sends_nothing_twice(tmp_pat
 
         assert scene.receiver.contents("web") == ["web 0", "web 1", "web 2"]
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_changed_rules_count_from_the_first_record_that_was_not_read(tmp_path: Path) -> None:
@@ -156,9 +154,7 @@ def test_changed_rules_count_from_the_first_record_that_was_not_read(tmp_path: P
         assert scene.receiver.contents() == ["line 0", "half a record"]
         assert [event.get("team") for event in scene.receiver.acked] == [None, "shop"]
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_a_renamed_source_and_a_moved_pattern_take_their_files_over_with_their_offsets(tmp_path: Path) -> None:
@@ -178,9 +174,7 @@ def test_a_renamed_source_and_a_moved_pattern_take_their_files_over_with_their_o
         assert moved.changes.added == ["first"]
         assert sent_by(scene) == [("app", "line 0"), ("shop", "line 1"), ("first", "line 2")]
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_what_is_read_once_more_for_another_source_is_counted_once_in_each(tmp_path: Path) -> None:
@@ -201,9 +195,7 @@ def test_what_is_read_once_more_for_another_source_is_counted_once_in_each(tmp_p
         counts = agent.parts.conversion.by_source
         assert {name: counts[name]["bytes_read"] for name in ("app", "shop")} == {"app": 7, "shop": 12}
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_a_source_that_was_renamed_while_the_agent_was_down_sends_nothing_again(tmp_path: Path) -> None:
@@ -231,36 +223,30 @@ def test_a_source_that_was_renamed_while_the_agent_was_down_sends_nothing_again(
         assert Counter(scene.receiver.contents()) == Counter(f"line {number}" for number in range(5))
         assert {name for name, content in sent_by(scene) if content in ("line 3", "line 4")} == {"shop"}
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_another_url_gets_what_was_not_sent_and_what_is_under_way_ends_where_it_began(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        other = faults.Receiver()
-        await other.start()
         scene.append("app.log", "line 0")
         agent = await scene.start()
         await scene.arrived(1)
         config = json.loads((scene.folder / "agent.yaml").read_text(encoding="utf-8"))
 
-        endpoint = {**config["endpoint"], "url": other.url, "concurrency": 2, "target_request_bytes": "100KiB"}
-        outcome = await reload(scene, config["sources"], endpoint=endpoint)
-        scene.append("app.log", "line 1")
-        await other.wait_for(lambda: bool(other.acked))
+        async with faults.Receiver() as other:
+            endpoint = {**config["endpoint"], "url": other.url, "concurrency": 2, "target_request_bytes": "100KiB"}
+            outcome = await reload(scene, config["sources"], endpoint=endpoint)
+            scene.append("app.log", "line 1")
+            await other.wait_for(lambda: bool(other.acked))
+            await scene.stop()
 
         assert outcome.changes.settings == [
             "endpoint.url", "endpoint.target_request_bytes", "endpoint.concurrency",
         ]  # fmt: skip
         assert (scene.receiver.contents(), other.contents()) == (["line 0"], ["line 1"])
         assert agent.parts.sender.limits.concurrency == 2
-        await scene.stop()
-        await other.stop()
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +270,7 @@ def test_what_needs_a_restart_is_refused_and_nothing_else_is_applied(
         assert [one.name for one in agent.parts.config.sources] == ["app"]
         assert scene.receiver.acked == []
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_a_wrong_configuration_is_refused_with_its_problems_and_the_old_one_goes_on(tmp_path: Path) -> None:
@@ -300,9 +284,7 @@ def test_a_wrong_configuration_is_refused_with_its_problems_and_the_old_one_goes
         assert len(outcome.problems) == 1
         assert "sources[0].drop[0]" in outcome.problems[0]
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_reloads_that_are_asked_for_together_are_one(tmp_path: Path) -> None:
@@ -317,9 +299,7 @@ def test_reloads_that_are_asked_for_together_are_one(tmp_path: Path) -> None:
         assert scene.events_said().count("reloaded") == 2
         assert reloader(scene).generation == 2
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
 
 
 def test_a_reload_waits_for_no_turn_for_ever(tmp_path: Path) -> None:
@@ -335,6 +315,4 @@ def test_a_reload_waits_for_no_turn_for_ever(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await asked
 
-    scene = Scene(tmp_path)
-    scene.source = source(scene, "app")
-    play(scene, story)
+    play_app(tmp_path, story)
