@@ -188,12 +188,14 @@ class Discovery:
                 found.skipped[directory + "/"] = self.directories.unlisted[directory]
             if key is None or entries is None:
                 continue
-            entries.sort(key=_own_names_first)
+            entries.sort(key=_own_names_first, reverse=True)
             found.directories.add(directory)
+            above_names = directory.rstrip("/") + "/"
             goes_deeper = (pattern.depth is None or depth < pattern.depth) and len(above) < DEEPEST
             deeper: list[tuple[str, int, frozenset[tuple[int, int]]]] = []
-            for entry in entries:
-                path = directory.rstrip("/") + "/" + entry.name
+            while entries:
+                entry = entries.pop()  # each holds a status once it was asked: there may be very many in a directory
+                path = above_names + entry.name
                 matches = pattern.regex.fullmatch(path) is not None
                 if not self.directories.may_ask(entry, directory):
                     found.skipped[path if matches else path + "/"] = DARK

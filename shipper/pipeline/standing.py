@@ -121,7 +121,7 @@ class Standing(Mapping[Inode, Place]):
                 self.changed.pop(one.key, None)
                 known.append(known_now(one, suspect=one.key in self._suspects))
             elif names and may_be_kin(one.path, names):
-                known.append(known_now(one, suspect=False))
+                known.append(known_now(one, suspect=one.key in self._suspects))
                 now = self.changed.get(one.key, Changed(one, one.size, one.mtime_ns))
                 scan.seen.append(Seen(one.path, *inode, now.size, now.mtime_ns, 0))
         if any(file.packed for file in scan.seen):  # then it matters whether there is any
