@@ -22,8 +22,8 @@ _FIELDS: Final = re.compile(r"#fields(?::[ \t]*|[ \t]+)(.*)", re.IGNORECASE)
 _DATE: Final = re.compile(r"#date:[ \t]*(\d{4}-\d\d-\d\d)", re.IGNORECASE)
 _QUOTED: Final = re.compile(r'"[^"]*"|[^ ]+')
 _DAY_AND_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[ \t]\d\d:\d\d:\d\d")
-_TIMES: Final = ("date-time", "datetime", "timestamp", "ts", "time")
-_ABSENT: Final = ("-", "", "(empty)")
+TIMES: Final = ("date-time", "datetime", "timestamp", "ts", "time")
+ABSENT: Final = frozenset(("-", "", "(empty)"))
 _SPLITS: Final[tuple[Callable[[str], list[str]], ...]] = (
     lambda text: text.split("\t"),
     str.split,
@@ -43,7 +43,7 @@ def header_after(directive: str, header: Header) -> Header:
     The day of the last `#Date` stands before them with a `#`, for logs whose
     lines have only a time.
     """
-    day, names = _parted(header)
+    day, names = parted(header)
     fields = _FIELDS.match(directive)
     if fields is not None:
         text = fields[1].strip()
@@ -59,7 +59,7 @@ class ColumnExtract:
 
     def __init__(self, rule: Rule) -> None:
         """Use the time and level columns that *rule* names, else those that the format knows."""
-        self._times = (rule.stamp.field,) if rule.stamp.field else _TIMES
+        self._times = (rule.stamp.field,) if rule.stamp.field else TIMES
         self._level = rule.severity.field
 
     def __call__(self, text: str) -> Parsed:
@@ -70,7 +70,7 @@ class ColumnExtract:
         """Take apart a line; one with other columns than *header* names keeps only its time."""
         if is_directive(text):
             return Parsed(None, None, {})
-        day, names = _parted(header)
+        day, names = parted(header)
         values = next((cut for cut in (split(text) for split in _SPLITS) if len(cut) == len(names)), None)
         if values is None:
             found = _DAY_AND_TIME.match(text) if (names or NO_FIELDS_YET)[:2] == NO_FIELDS_YET else None
@@ -78,7 +78,7 @@ class ColumnExtract:
         known: dict[str, str] = {}
         for name, value in zip(names, values, strict=True):
             bare = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-            if bare not in _ABSENT:
+            if bare not in ABSENT:
                 known.setdefault(name, bare)
         stamp = self._stamp(known, day)
         level = known.pop(self._level, None) if self._level else None
@@ -95,6 +95,6 @@ class ColumnExtract:
         return f"{day} {text}" if name == "time" and day and "-" not in text else text
 
 
-def _parted(header: Header) -> tuple[str, Header]:
+def parted(header: Header) -> tuple[str, Header]:
     """Return the day of the last `#Date` and the names of the columns."""
     return (header[0][1:], header[1:]) if header and header[0].startswith("#") else ("", header)

@@ -87,11 +87,8 @@ class PatternLoop(EventLoop):
         for index in range(len(self._extract.patterns)):
             out += [f"{pad}{'el' if index else ''}if m := match{index}(r):", *self._matched(index, inner)]
         if not out:
-            return self._no_match(pad)
-        return [*out, f"{pad}else:", f"{inner}unparsed += 1", *self._no_match(inner)]
-
-    def _no_match(self, pad: str) -> list[str]:
-        return [*self.stamp(None, pad), *self.severity("None", pad), *self.add((), pad)]
+            return self.bare(None, (), pad)
+        return [*out, f"{pad}else:", f"{inner}unparsed += 1", *self.bare(None, (), inner)]
 
     def _matched(self, index: int, pad: str) -> list[str]:
         extract = self._extract

@@ -13,12 +13,15 @@ from typing import Final
 import msgspec
 
 from shipper.core.attributes import cut_utf8
+from shipper.core.column_loop import ColumnLoop
 from shipper.core.compiler import PatternLoop, can_compile
+from shipper.core.container_loop import CriLoop, DockerLoop
 from shipper.core.containers import messages
 from shipper.core.encodings import ends_line, newline_of
 from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after, oldest_of
 from shipper.core.json_loop import JsonLoop
 from shipper.core.ledger import fingerprint_of
+from shipper.core.logfmt_loop import LogfmtLoop
 from shipper.core.loop import EventLoop, Slow
 from shipper.core.model import Carry, Chunk, ChunkKind, Encoded, Event, FileFacts, Reading
 from shipper.core.records import RecordSplitter
@@ -29,6 +32,13 @@ from shipper.core.text import ANSI_MARK, without_ansi
 __all__ = ["Converter", "MatchBudget", "MatchTimeout", "compile_rule", "cut_utf8"]
 
 _encode: Final = msgspec.json.Encoder().encode
+_KEYED: Final[dict[RecordFormat, type[JsonLoop | ColumnLoop]]] = {
+    RecordFormat.JSON: JsonLoop,
+    RecordFormat.LOGFMT: LogfmtLoop,
+    RecordFormat.CRI: CriLoop,
+    RecordFormat.DOCKER: DockerLoop,
+    RecordFormat.W3C: ColumnLoop,
+}
 
 
 class Converter:
@@ -74,13 +84,13 @@ class Converter:
             if self.rule.ansi and ANSI_MARK in text:
                 text = without_ansi(text)
             loop = self.loop_for(facts)
-            if isinstance(loop, JsonLoop):
+            if isinstance(loop, PatternLoop):
+                return loop.run(text[:-1], facts, carry, now_ms)
+            if loop is not None:
                 try:
                     return loop.run(text[:-1], facts, carry, now_ms)
                 except Slow:
                     loop.learn(text[:-1])
-            elif loop is not None:
-                return loop.run(text[:-1], facts, carry, now_ms)
             return self._one_by_one(text[:-1], facts, carry, now_ms)
         except (UnicodeDecodeError, Slow):
             return self.convert_slowly(chunk, facts, carry, now_ms)
@@ -166,8 +176,10 @@ def compile_rule(rule: Rule) -> Converter:
     return Converter(rule)
 
 
-def loop_form(rule: Rule, file_names: tuple[str, ...]) -> type[PatternLoop | JsonLoop] | None:
+def loop_form(rule: Rule, file_names: tuple[str, ...]) -> type[PatternLoop | JsonLoop | ColumnLoop] | None:
     """Return which loop can be made for *rule*; None where its records are read one by one."""
-    if rule.format is RecordFormat.JSON:
-        return None if rule.masks else JsonLoop  # a mask runs on every text, of keys that are not known before
+    if rule.format in _KEYED:
+        # A mask runs on every text, of keys that are not known before; patterns and joined messages are a container's.
+        joined = rule.format in CONTAINERS and rule.multiline is not None
+        return None if rule.masks or rule.patterns or joined else _KEYED[rule.format]
     return PatternLoop if can_compile(rule, file_names) else None

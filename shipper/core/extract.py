@@ -26,7 +26,7 @@ LEVEL_KEYS: Final = ("loglevel", "status", "severity", "level", "syslog.severity
 _TIME_RANK: Final = {key: rank for rank, key in enumerate((*TIME_KEYS, "t"))}
 _LEVEL_RANK: Final = {key: rank for rank, key in enumerate(LEVEL_KEYS)}
 # A key begins where nothing of one stands before it: else a long word without `=` is tried from each of its letters.
-_LOGFMT: Final = re.compile(r'(?<![^\s="])([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
+_LOGFMT: Final = re.compile(r'(?<![^\s="])([^\s="]+)=(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|(\S*))')
 _LOGFMT_LEVEL: Final = re.compile(r"(?:^|\s)(?:level|severity|lvl|loglevel)=")
 _ESCAPE: Final = re.compile(r"\\(.)")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r"}
@@ -138,17 +138,15 @@ class KeyChoice:
     def logfmt(self, text: str) -> Parsed:
         """Take apart a record of key=value pairs."""
         flat: Attributes = {}
-        for key, quoted, bare in _LOGFMT.findall(text):
-            value = _ESCAPE.sub(_unescape, quoted) if quoted else bare
-            if value:
-                self._put(flat, key, value)
+        for key, value in logfmt_pairs(text):
+            self._put(flat, key, value)
         return self._choose(flat) if flat else UNPARSED
 
     def inner(self, text: str) -> Parsed:
         """Take apart the message of a container log line: JSON, logfmt with a level, or nothing."""
         if text.startswith("{"):
             parsed = self.json(text)
-        elif _LOGFMT_LEVEL.search(text):
+        elif is_leveled(text):
             parsed = self.logfmt(text)
         else:
             return Parsed(None, None, {})
@@ -200,6 +198,21 @@ class KeyChoice:
         if key == "status" and str(value).isdigit():
             return False
         return severity_of(value, self._words) is not None
+
+
+def logfmt_pairs(text: str) -> list[tuple[str, str]]:
+    """Return the keys of a record of key=value pairs, in order, those with an empty value left out."""
+    return [
+        (key, _ESCAPE.sub(_unescape, quoted) if "\\" in quoted else quoted or bare)
+        for key, quoted, bare in _LOGFMT.findall(text)
+        if quoted or bare
+    ]
+
+
+def is_leveled(text: str) -> bool:
+    """Return whether a message holds a pair that logfmt gives its level in."""
+    some = "level=" in text or "lvl=" in text or "severity=" in text  # looked for far faster than the pattern
+    return some and _LOGFMT_LEVEL.search(text) is not None
 
 
 def _unescape(match: re.Match[str]) -> str:

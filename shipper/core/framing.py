@@ -244,8 +244,9 @@ class Framer:
         """Return the end of the last line after which no message is open, or where one has gone on for too long."""
         if self._splitter.multi:
             return self._joined_end(last)
-        if self._all_whole(last):
-            return last if last <= self._chunk_bytes else (self._rfind(self._chunk_bytes) or self._find(0))
+        near = last if last <= self._chunk_bytes else self._rfind(self._chunk_bytes) or self._find(0)
+        if self._all_whole(near):
+            return near
         open_streams: set[str] = set()
         closed = at = 0
         while at < last and closed < self._chunk_bytes:

@@ -8,6 +8,7 @@ plain way, as is a chunk with a record that does not fit.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -27,7 +28,16 @@ _decode: Final = msgspec.json.Decoder().decode
 
 
 class JsonLoop(EventLoop):
-    """The loop of a JSON rule; grows with the keys it meets."""
+    """The loop of a JSON rule; grows with the keys it meets.
+
+    Attributes:
+        own_names: Attributes of ours that differ from event to event.
+        reads_text: There is a loop for records of which no keys are known.
+        settled: Names suffice to tell what the keys mean.
+    """
+
+    own_names: tuple[str, ...] = ()
+    reads_text = False
 
     def __init__(self, rules: EventRules, splitter: RecordSplitter, file_names: tuple[str, ...], longest: int) -> None:
         """Know no keys yet."""
@@ -36,6 +46,7 @@ class JsonLoop(EventLoop):
         self._shape = Shape(self._rule.limits.nesting)
         self._lessons = 0
         self._loop: Generated | None = None
+        self.settled = False
         self._times: list[Leaf] = []
         self._candidates: list[Leaf] = []
         self._attributes: list[tuple[Leaf, str]] = []
@@ -43,7 +54,9 @@ class JsonLoop(EventLoop):
     def loop(self, *, ascii_text: bool) -> Generated:
         """Return the loop for the keys known by now."""
         if self._loop is None:
-            raise Slow
+            if not (self.settled or self.reads_text):
+                raise Slow
+            self._loop = self.generate()
         return self._loop
 
     def learn(self, text: str) -> None:
@@ -51,16 +64,27 @@ class JsonLoop(EventLoop):
         if self._shape.odd or self._lessons >= MOST_LESSONS:
             return
         new = False
-        for record in self._splitter.split(text):
-            try:
-                value = _decode(record)
-            except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-                continue
-            if isinstance(value, dict):
+        for record in self.to_learn(text):
+            value = self.object_of(record)
+            if value is not None:
                 new |= self._shape.learn(value)
         if new:
             self._lessons += 1
-            self._loop = self.generate() if self._settle() else None
+            self._loop, self.settled = None, self._settle()
+            if not self.settled:
+                self._times, self._candidates, self._attributes = [], [], []
+
+    def to_learn(self, text: str) -> Iterable[str]:
+        """Return the records of *text*."""
+        return self._splitter.split(text)
+
+    def object_of(self, record: str) -> dict[str, object] | None:
+        """Return the keys and values of a record; None where it has none."""
+        try:
+            value = _decode(record)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
 
     # -- what the keys mean --------------------------------------------------------------------------
 
@@ -75,9 +99,9 @@ class JsonLoop(EventLoop):
         )
         levels = (leaf for leaf in leaves if ranks[leaf][1] is not None)
         self._candidates = sorted(levels, key=lambda leaf: ranks[leaf][1] or 0)
-        ours = {*FIXED, *self._file_names, *static_attributes(self._rule, self._file_names)}
+        ours = {*FIXED, *self.own_names, *self._file_names, *static_attributes(self._rule, self._file_names)}
         self._attributes = [(leaf, placed_name(leaf.name, ours)) for leaf in leaves]
-        names = self.attribute_names()
+        names = self.key_names()
         limits = self._rule.limits
         return (
             all(leaf.kinds <= _TIME_KINDS for leaf in self._times)
@@ -100,6 +124,10 @@ class JsonLoop(EventLoop):
         return True
 
     def attribute_names(self) -> list[str]:
+        """Return our own names, and those of the keys."""
+        return [*self.own_names, *self.key_names()]
+
+    def key_names(self) -> list[str]:
         """Return the flat names; `status` is two of them, by its value."""
         names: list[str] = []
         for leaf, name in self._attributes:
@@ -111,11 +139,15 @@ class JsonLoop(EventLoop):
     def scope(self) -> dict[str, object]:
         """Add the decoder, and what is a level and what is none."""
         levels: list[dict[str | int, tuple[str, str | UnsetType, bool]]] = [{} for _ in self._candidates]
-        decode = msgspec.json.Decoder(self._shape.struct()).decode
         return {
-            **super().scope(), "decode": decode, "KNOWN": levels, "judge": self._judge, "listed": self._listed,
-            "MISFIT": (msgspec.DecodeError, UnicodeEncodeError, RecursionError),
+            **super().scope(), "decode": self.decoder() if self.settled else None,
+            "KNOWN": levels, "judge": self._judge, "listed": self._listed,
+            "MISFIT": msgspec.ValidationError, "BROKEN": (msgspec.DecodeError, UnicodeEncodeError, RecursionError),
         }  # fmt: skip
+
+    def decoder(self) -> Callable[[str], object]:
+        """Return what makes a record's text the struct of the shape, or raises one of `MISFIT`."""
+        return msgspec.json.Decoder(self._shape.struct()).decode
 
     def _judge(self, index: int, level: str | int, known: dict[str | int, tuple[str, str | UnsetType, bool]]) -> object:
         """Return the severity of a candidate's value, `log.raw_level`, and whether it is a level at all."""
@@ -134,12 +166,26 @@ class JsonLoop(EventLoop):
 
     def body(self, pad: str) -> list[str]:
         """Decode the record, then take its fields one by one."""
-        out = [f"{pad}try: v = decode(r)", f"{pad}except MISFIT: raise Slow from None"]
+        inner = pad + "    "
+        unparsed = [f"{inner}unparsed += 1", *self.bare(None, (), inner)]
+        return [*self.decoded(pad), f"{pad}if v is None:", *unparsed, f"{pad}else:", *self.fields(inner)]
+
+    @staticmethod
+    def decoded(pad: str) -> list[str]:
+        """Return the lines that set `v`: None where the record is broken."""
+        return [
+            f"{pad}try: v = decode(r)",
+            f"{pad}except MISFIT: raise Slow from None",
+            f"{pad}except BROKEN: v = None",
+        ]
+
+    def fields(self, pad: str, own: Sequence[str] = ()) -> list[str]:
+        """Return the lines that make an event of the struct `v`; *own* are the values of `own_names`."""
         variables = {leaf: f"x{index}" for index, (leaf, _) in enumerate(self._attributes)}
-        out += [f"{pad}{variables[leaf]} = v.{leaf.path}" for leaf, _ in self._attributes]
+        out = [f"{pad}{variables[leaf]} = v.{leaf.path}" for leaf, _ in self._attributes]
         out += self._time_of([variables[leaf] for leaf in self._times], pad)
         out += self._level_of([variables[leaf] for leaf in self._candidates], pad)
-        values: list[str] = []
+        values = [*own]
         for leaf, _ in self._attributes:
             out += self._checked(variables[leaf], leaf, pad)
             if leaf.name.lower() == "status":
@@ -156,11 +202,13 @@ class JsonLoop(EventLoop):
 
     def _time_of(self, variables: list[str], pad: str) -> list[str]:
         """The first time key that is there is the time, and no attribute."""
-        if not variables:
-            return self.stamp(None, pad)
         out = []
         for turn, name in enumerate(variables):
             out.append(f"{pad}{'el' if turn else ''}if {name} is not UNSET: t = {name}; {name} = UNSET")
+        if self.outer:  # a runtime's own stamp, in `o`, wins over what the message says
+            return out + self.stamp("o", pad)
+        if not variables:
+            return self.stamp(None, pad)
         out.append(f"{pad}else: t = None")
         return out + self.stamp("t", pad)
 

@@ -39,7 +39,13 @@ class Slow(Exception):
 
 
 class EventLoop(ABC):
-    """The loop of one rule, for files that have the same attributes of their own."""
+    """The loop of one rule, for files that have the same attributes of their own.
+
+    Attributes:
+        outer: The stamps are those that a container's runtime wrote.
+    """
+
+    outer = False
 
     def __init__(self, rules: EventRules, splitter: RecordSplitter, file_names: tuple[str, ...], longest: int) -> None:
         """Prepare for records of at most *longest* characters; `generate` makes the loop."""
@@ -62,6 +68,10 @@ class EventLoop(ABC):
     @abstractmethod
     def body(self, pad: str) -> list[str]:
         """Return the lines that make an event of the record `r`, each after *pad*."""
+
+    def each(self) -> list[str]:
+        """Return the lines that begin the loop over `records` and set `r`."""
+        return ["    for r in records:"]
 
     def scope(self) -> dict[str, object]:
         """Return what the generated source finds under its names."""
@@ -102,7 +112,7 @@ class EventLoop(ABC):
             "    out = []; add = out.append",
             "    heads = stamps.heads; tails = stamps.tails; miss = stamps.miss; n = stamps.n",
             "    dropped = kept = unparsed = carried = read = 0",
-            "    for r in records:",
+            *self.each(),
         ]
         if self._rules.keep:
             kept = " or ".join(f"keep{index}(r)" for index in range(len(self._rules.keep)))
@@ -136,6 +146,10 @@ class EventLoop(ABC):
             *(pad + "        " + line for line in inherit),
             f"{pad}    else: last = ts",
         ]
+
+    def bare(self, stamp: str | None, values: Sequence[str], pad: str) -> list[str]:
+        """Return the lines that add the event of a record in which nothing was found but a stamp, or not even that."""
+        return [*self.stamp(stamp, pad), *self.severity("None", pad), *self.add(values, pad)]
 
     def severity(self, level: str, pad: str) -> list[str]:
         """Return the lines that set `sv` and `raw` from the level in the variable *level*; "None": there is none."""
@@ -189,20 +203,31 @@ class EventLoop(ABC):
     def loop(self, *, ascii_text: bool) -> Generated:
         """Return the loop for the next chunk."""
 
+    def learn(self, text: str) -> None:  # noqa: B027 -- most loops have nothing to learn
+        """Take in what kept *text*, which was Slow, from being read by the loop."""
+
+    def records(self, text: str) -> Sequence[object]:
+        """Return what the loop goes over, of which none is longer than a record may be.
+
+        Raises:
+            Slow: One may be, or is not what the loop reads.
+        """
+        records = self._splitter.split(text)
+        if records and max(map(len, records)) * (1 if text.isascii() else 4) > self._longest:
+            raise Slow
+        return records
+
     def run(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
         """Return the events of *text*: whole records, LF between lines, none at the end.
 
         Raises:
-            Slow: The reference reader must read it.
+            Slow: The loop cannot read it: records must be read one by one, or by the reference reader.
         """
-        records = self._splitter.split(text)
-        plain = text.isascii()
+        records, plain = self.records(text), text.isascii()
         width = 1 if plain else 4
-        if records and max(map(len, records)) * width > self._longest:
-            raise Slow
         if self._rules.mask or (self._checks_values and "\\u" in text):
             width = 4
-        state = self._rules.state(facts, carry, now_ms)
+        state = self._rules.state(facts, carry, now_ms, outer=self.outer)
         events, dropped, kept, state.unparsed, last, carried, read = self.loop(ascii_text=plain)(
             records, state.stamps, state.last, utc_text(now_ms), self._same_of(facts),
             self._rule.limits.value_bytes // width,

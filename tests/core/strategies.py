@@ -34,6 +34,11 @@ STAMPS = st.sampled_from(
         "2026-11-23T19:59:5٨Z", "2026-11-23T19:59:58.٨Z", "2026-11-23T19:59:58.²Z", "2026-11-23T19:59:58:123Z",
     ]
 )  # fmt: skip
+REGULAR_STAMPS = st.sampled_from(
+    ["2026-11-23T19:59:58.123456789Z", "2026-11-23T19:59:58.123999999Z", "2026-11-23T19:59:58.12345678Z",
+     "2026-11-23T19:59:59.9Z", "2026-11-23T19:59:59Z", "2026-11-23T20:59:59.123456789+01:00",
+     "2026-11-22T20:00:59.999999999Z", "2026-11-23T20:09:59.999999999Z", "2026-11-23T19:59:58.1234567890Z"]
+)  # fmt: skip
 LEVELS = st.sampled_from(
     ["INFO", "info", "WARN", "W", "ERROR", "FINE", "fatal", "3", "7", "30", "61", "200", "", "??", "quiet", "None", "é"]
 )
@@ -43,6 +48,7 @@ WORDS = st.sampled_from(
      "\t", " ", "\r", "\x1c", "\x00", "'", "x" * 17, "x" * 60, "é" * 30, "a=b", 'k="v\\"w"', "\x1b[0m", "\u2028"]
 )  # fmt: skip
 TEXTS = st.lists(WORDS, max_size=4).map("".join)
+PLAIN = st.sampled_from(["started", "boom at é", "a=b c", "user=7 said 日本", "noise", "{ not JSON", "x" * 60, ""])
 BAD_BYTES = st.sampled_from([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\x80\n", b"\xe9t\xe9"])
 
 _GROUPS = (
@@ -107,6 +113,10 @@ MASKS = st.sampled_from(
         (MaskRule("[a-z]+", ""),),
     ]
 )
+HEADERS = st.sampled_from(
+    [(), ("date", "time", "cs-method", "sc-status", "a"), ("#2026-11-23", "a", "time", "level", "b", "c"),
+     ("date", "time", "date", "time", "a"), ("a", "datetime", "ts", "host.name", "status"), ("a", "b")]
+)  # fmt: skip
 STARTS = (r"\d{4}-", r"[A-Z]")
 
 
@@ -215,6 +225,31 @@ def lines_of(
 
 
 @st.composite
+def regular_lines(draw: st.DrawFn, record_format: RecordFormat, shapes: tuple[tuple[str, ...], ...]) -> str:
+    """Return a line as the program of the format writes nearly all of its lines."""
+    stream = draw(st.sampled_from(["stdout", "stdout", "stderr"]))
+    pairs = [f"{key}={draw(st.sampled_from(['info', 'x', '200', '']))}" for key in draw(st.sampled_from(shapes)) if key]
+    if record_format is RecordFormat.LOGFMT:
+        return " ".join([f"time={draw(REGULAR_STAMPS)}", f"level={draw(LEVELS)}", f'msg="{draw(PLAIN)}"', *pairs])
+    if record_format is RecordFormat.W3C:
+        if draw(st.integers(0, 9)) == 0:
+            return "#Fields: date time a-b status sc-status"
+        values = " ".join(draw(st.sampled_from(["GET", "-", "200", "/a", "(empty)", "07:00:01"])) for _ in range(3))
+        return f"2026-11-23 19:59:5{draw(st.integers(0, 9))} {values}"
+    if record_format is RecordFormat.JSON:
+        return draw(shaped_lines(draw(st.sampled_from(shapes))))
+    message = draw(PLAIN | shaped_lines(draw(st.sampled_from(shapes))) | st.just(f"level=warn {' '.join(pairs)}"))
+    if record_format is RecordFormat.CRI:
+        return f"{draw(REGULAR_STAMPS)} {stream} F {message}"
+    line = {
+        "log": message + draw(st.sampled_from(["\n", "\n", "\r\n"])),
+        "stream": stream,
+        "time": draw(REGULAR_STAMPS),
+    }
+    return json.dumps(line, ensure_ascii=draw(st.booleans()), separators=(",", ":"))
+
+
+@st.composite
 def inner_texts(draw: st.DrawFn) -> str:
     return draw(st.one_of(TEXTS, json_lines(), logfmt_lines()))
 
@@ -255,6 +290,7 @@ def carries(draw: st.DrawFn, encoding: str) -> Carry:
         stamp_ms=draw(st.sampled_from([None, NOW_MS - 5_000, NOW_MS - 90_000_000, NOW_MS + 3_600_000])),
         restamp_ms=draw(st.sampled_from([0, NOW_MS - 50, NOW_MS + 50])),
         encoding=encoding,
+        header=draw(HEADERS),
         part=part,
     )
 
@@ -282,8 +318,8 @@ def cases(draw: st.DrawFn, formats: tuple[RecordFormat, ...]) -> Case:
     shapes = draw(SHAPES)
     clean = draw(st.booleans())
     lines = lines_of(record_format, layout, shapes)
-    if clean and record_format is RecordFormat.JSON:
-        lines = st.sampled_from(shapes).flatmap(shaped_lines)
+    if clean and not wanted and record_format not in (RecordFormat.RAW, RecordFormat.PATTERN):
+        lines = regular_lines(record_format, shapes)
     for line in draw(st.lists(lines, max_size=8)):
         data += (line + draw(ends)).encode(encoding, "replace")
         if encoding == "utf-8" and not clean and draw(st.integers(0, 25)) == 0:
