@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -98,6 +99,7 @@ class Discovery:
         ]
         self.directories = Directories()
         self._own = tuple(os.path.realpath(path) for path in own)
+        self._real: dict[str, str] = {}
         self._look = Look()
         rotated_to = [path for source in wanted for path in source.rotated_to]
         self._siblings = Siblings(self._look, self.directories, rotated_to, self._own)
@@ -140,6 +142,7 @@ class Discovery:
         self, followed: Collection[str], known: Mapping[Inode, Place], goes_on: GoesOn, *, now_ns: int, wide: bool
     ) -> Scan:
         self.directories.begin()
+        self._real.clear()
         met: Met = {}
         standing = set[str]()
         found = Scan([], met.keys(), {}, set(), {}, unlisted=self.directories.unlisted)
@@ -223,12 +226,22 @@ class Discovery:
             return kind
         if place is not None:
             return None if source.binary else self._siblings.packed_reason(path, status, place)
-        real = os.path.realpath(path)
-        if any(real == own or real.startswith(own + "/") for own in self._own):
+        if self._is_own(path):
             return "shipper's own"
         if source.ignore_older_ns is not None and now_ns - status.st_mtime_ns > source.ignore_older_ns:
             return "older than ignore_older"
         return None if source.binary else self._look.reason(path, status, wide=source.wide)
+
+    def _is_own(self, path: str) -> bool:
+        """Return whether *path* leads to something of ours; where its directory leads is looked up once a scan."""
+        directory, _, name = path.rpartition("/")
+        if Path(path).is_symlink():
+            real = os.path.realpath(path)
+        else:
+            if directory not in self._real:
+                self._real[directory] = os.path.realpath(directory or "/").rstrip("/")
+            real = f"{self._real[directory]}/{name}"
+        return any(real == own or real.startswith(own + "/") for own in self._own)
 
 
 def _own_names_first(entry: os.DirEntry[str]) -> tuple[bool, str]:

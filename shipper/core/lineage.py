@@ -40,7 +40,9 @@ def _names(name: str) -> tuple[str, ...]:
 def names_of_kin(strangers: Iterable[Seen]) -> set[str]:
     """Return the names under which files are looked for that *strangers* may have come from."""
     names = {file.path.rpartition("/")[2] for file in strangers}
-    return names.union(*map(stems_of, names))
+    for name in [*names]:
+        names |= stems_of(name)
+    return names
 
 
 def may_be_kin(path: str, names: Container[str]) -> bool:
