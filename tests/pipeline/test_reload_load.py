@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
 
@@ -20,25 +19,23 @@ PAUSE_SECONDS = 1.0 if SECONDS > 30 else 0.07
 FILES = 6
 
 
-def variants(scene: Scene, document: dict[str, object]) -> Iterator[dict[str, object]]:
-    """Return agent.yaml with other rules, with a source more, with one less, with other settings, in turn."""
+def variants(scene: Scene, document: dict[str, object]) -> list[dict[str, object]]:
+    """Return agent.yaml with other rules, with a source more, with one less, with other settings."""
     plain = {"name": "app", "paths": [f"{scene.logs}/app*.log"], "format": "raw"}
     ruled = {**plain, "format": "auto", "attributes": {"team": "shop"}, "severity": {"default": "info"}}
     split = {"name": "one", "paths": [f"{scene.logs}/app1.log"], "format": "raw"}
     web = {"name": "web", "paths": [f"{scene.logs}/web*.log"], "format": "raw"}
     endpoint = document["endpoint"]
     assert isinstance(endpoint, dict)
-    return cycle(
-        [
-            {**document, "sources": [plain, web]},
-            {**document, "sources": [ruled, web]},
-            {**document, "sources": [ruled]},
-            {**document, "sources": [split, plain, web]},
-            {**document, "sources": [plain, web], "endpoint": {**endpoint, "concurrency": 2, "timeout": "7s"}},
-            {**document, "sources": [{**web, "name": "web again"}, {**plain, "name": "app again"}]},
-            {**document, "sources": [plain, web], "limits": {"scan": "50ms", "open_files": 8}},
-        ]
-    )
+    return [
+        {**document, "sources": [plain, web]},
+        {**document, "sources": [ruled, web]},
+        {**document, "sources": [ruled]},
+        {**document, "sources": [split, plain, web]},
+        {**document, "sources": [plain, web], "endpoint": {**endpoint, "concurrency": 2, "timeout": "7s"}},
+        {**document, "sources": [{**web, "name": "web again"}, {**plain, "name": "app again"}]},
+        {**document, "sources": [plain, web], "limits": {"scan": "50ms", "open_files": 8}},
+    ]
 
 
 async def write_until(end: asyncio.Event, scene: Scene, pause: float) -> int:
@@ -70,14 +67,15 @@ def test_reloads_under_load_lose_nothing_and_leave_nothing_behind(tmp_path: Path
         loop = asyncio.get_running_loop()
         until = loop.time() + SECONDS
         reloads, before = 0, held()
-        for variant in variants(scene, document):
+        turns = variants(scene, document)
+        for variant in cycle(turns):
             path.write_text(json.dumps(variant), encoding="utf-8")
             assert (await agent.reloader.reload()).applied
             reloads += 1
-            if loop.time() > until:
+            if loop.time() > until and reloads >= len(turns):
                 break
             await asyncio.sleep(PAUSE_SECONDS)
-        path.write_text(json.dumps(next(variants(scene, document))), encoding="utf-8")
+        path.write_text(json.dumps(turns[0]), encoding="utf-8")
         await agent.reloader.reload()
         end.set()
         written = await writing
@@ -88,7 +86,6 @@ def test_reloads_under_load_lose_nothing_and_leave_nothing_behind(tmp_path: Path
         names = [f"app{number}.log" if number % 2 else f"web{number}.log" for number in range(FILES)]
         assert set(arrived) == {f"{name} {line:08d}" for name in names for line in range(written)}
         twice = sum(count - 1 for count in arrived.values())
-        assert reloads > SECONDS / (PAUSE_SECONDS + 0.6)
         assert twice == 0
 
     scene = Scene(tmp_path)
