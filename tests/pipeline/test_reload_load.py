@@ -66,12 +66,11 @@ def test_reloads_under_load_lose_nothing_and_leave_nothing_behind(tmp_path: Path
         await scene.arrived(100)
         loop = asyncio.get_running_loop()
         until = loop.time() + SECONDS
-        reloads, before = 0, held()
+        before = held()
         turns = variants(scene, document)
-        for variant in cycle(turns):
+        for reloads, variant in enumerate(cycle(turns), 1):
             path.write_text(json.dumps(variant), encoding="utf-8")
             assert (await agent.reloader.reload()).applied
-            reloads += 1
             if loop.time() > until and reloads >= len(turns):
                 break
             await asyncio.sleep(PAUSE_SECONDS)
