@@ -15,6 +15,7 @@ import msgspec
 from shipper.core.event import Outer
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat
+from shipper.core.text import ANSI_MARK, without_ansi
 
 MOST_BETWEEN: Final = 50
 """Messages of the other stream between two of one record; what comes later does not go on with it."""
@@ -68,6 +69,7 @@ class Joined:
         """Join messages by *splitter*, where it has a rule for several lines."""
         self._parse = _cri_line if record_format is RecordFormat.CRI else _docker_line
         self._splitter = splitter if splitter is not None and splitter.multi else None
+        self._ansi = splitter is not None and splitter.ansi
         self._waiting: dict[str, tuple[list[str], Outer, list[int]]] = {}
         self._open: dict[str, _Open] = {}
         self._count = self._reach = self.whole = 0
@@ -91,6 +93,8 @@ class Joined:
         if parsed is None:
             return [Message(line, None, (index,))]
         outer, text, whole = parsed
+        if self._ansi and ANSI_MARK in text:  # which JSON has written as an escape
+            text = without_ansi(text)
         begun = self._waiting.pop(outer.stream, None)
         if begun is None and whole:
             return self._take(text, outer, [index])

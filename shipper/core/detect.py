@@ -107,7 +107,8 @@ def rule_of(layout: str, candidates: Sequence[Rule]) -> Rule | None:
     rules = [by_name[name] for name in wanted]
     if rules and rules[0].format in CONTAINERS and (brace or len(rules) > 1):
         inner = rule_of("+".join(wanted[1:]) + brace + learned, candidates)
-        return None if inner is None else msgspec.structs.replace(inside(rules[0], inner), layout=layout, ansi=ansi)
+        outer = msgspec.structs.replace(rules[0], ansi=ansi)
+        return None if inner is None else msgspec.structs.replace(inside(outer, inner), layout=layout)
     if brace:
         raw = next((rule for rule in candidates if rule.format is RecordFormat.RAW), candidates[-1])
         try:

@@ -90,7 +90,8 @@ def fit_of(rule: Rule, lines: list[str], near_ms: int) -> Fit:
 
 def reads_pairs(rule: Rule) -> bool:
     """Return whether lines of this form can be judged together only."""
-    return rule.format is RecordFormat.W3C or any(r"\n(?" in pattern for pattern in rule.patterns)
+    together = rule.format is RecordFormat.W3C or (rule.format is RecordFormat.JSON and rule.multiline is not None)
+    return together or any(r"\n(?" in pattern for pattern in rule.patterns)
 
 
 def _is_record(rule: Rule, reader: EventRules, line: str, near_ms: int) -> bool:

@@ -230,7 +230,7 @@ def _with_level(begin: str, stamps: list[_Placed]) -> Iterable[str]:
         yield rf"{begin}[ \t]*[\[<(|/]?(?P<severity>[A-Z])(?=[\]>)|/:!\s])"
         return
     before = [stamp.before for stamp in stamps]
-    if sum(1 for text in before if _LEVEL.search(text)) >= _MOSTLY * len(stamps):
+    if sum(1 for text in before if _LEVEL.search(text) or _FIRST_WORD.match(text)) >= _MOSTLY * len(stamps):
         yield rf"^(?=.{{0,{LEVEL_WITHIN}}}?{_NOT_INSIDE}(?P<severity>(?i:{_WORD})){_NOT_ON}){begin.removeprefix('^')}"
         return
     yield from _at_word(begin, after)

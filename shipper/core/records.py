@@ -24,6 +24,7 @@ class RecordSplitter:
         """Compile what *rule* says of multi-line records."""
         multiline = rule.multiline
         self.multi = multiline is not None
+        self.ansi = rule.ansi
         self._starts: list[re.Pattern[str]] = []
         self._continues: re.Pattern[str] | None = None
         self._heading: re.Pattern[str] | None = None

@@ -64,6 +64,22 @@ SHAPES: Final = (
         r"\d{4}-\d{1,2}-\d{1,2}[ ,]\d{1,2}:\d\d:\d\d(?:[.,:]\d{1,9})?",
         ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d,%H:%M:%S"),
     ),
+    # In columns of their own.
+    Shape(
+        "iso_apart",
+        rf"\d{{4}}-\d\d-\d\d[;|\t]{_CLOCK}{_ZONE}",
+        ("%Y-%m-%d;%H:%M:%S", "%Y-%m-%d|%H:%M:%S", "%Y-%m-%d %H:%M:%S"),
+    ),
+    Shape(
+        "dots_apart",
+        rf"\d\d\.\d\d\.\d{{4}}[;|\t]{_CLOCK}{_ZONE}",
+        ("%d.%m.%Y;%H:%M:%S", "%d.%m.%Y|%H:%M:%S", "%d.%m.%Y %H:%M:%S"),
+    ),
+    Shape(
+        "slashes_apart",
+        rf"\d\d/\d\d/\d{{4}}[;|,\t]{_CLOCK}{_ZONE}",
+        tuple(f"{date}{mark}%H:%M:%S" for mark in ";|, " for date in ("%m/%d/%Y", "%d/%m/%Y")),
+    ),
     Shape("slashes", rf"\d{{4}}/\d\d?/\d\d?[ T-]{_LOOSE_CLOCK}{_ZONE}", ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d-%H:%M:%S")),
     Shape("dots_year_first", rf"\d{{4}}\.\d\d\.\d\d[ T-]{_CLOCK}{_ZONE}", ("%Y.%m.%d %H:%M:%S", "%Y.%m.%d-%H:%M:%S")),
     Shape("common_log", rf"\d\d/{_MONTH}/\d{{4}}[: ]{_CLOCK}{_ZONE}", ("%d/%b/%Y:%H:%M:%S", "%d/%b/%Y %H:%M:%S")),
@@ -130,7 +146,7 @@ SHAPES: Final = (
     Shape("day_month_slash", rf"\d\d/\d\d {_CLOCK}", ("%m/%d %H:%M:%S", "%d/%m %H:%M:%S")),
     Shape("month_day_dots", rf"\d\d\.\d\d {_CLOCK}", ("%m.%d %H:%M:%S", "%d.%m %H:%M:%S")),
     Shape("to_the_minute", r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?![:\d])", ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")),
-    Shape("clock", r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?![:\d])", (CLOCK_ONLY,), bare=True),
+    Shape("clock", r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?+(?!:?\d)", (CLOCK_ONLY,), bare=True),
     Shape("compact_whole", r"20\d{12}", ("%Y%m%d%H%M%S",), bare=True),
     Shape("epoch_fraction", r"\d{10}\.\d{3,9}", ("epoch",), bare=True),
     Shape("epoch", r"\d{19}|\d{16}|\d{13}|\d{10}", ("epoch",), bare=True),
