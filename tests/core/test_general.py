@@ -46,7 +46,7 @@ def read_by(general: General, line: str) -> tuple[str | None, str | None]:
         pytest.param('a={n} time="2025-11-23 09:00:{n:02d}" x', "2025-11-23T09:00:03.000Z", None, id="quoted_deep_in"),
         pytest.param("2025-11-23;09:00:{n:02d};WARN;x", "2025-11-23T09:00:03.000Z", "WARN", id="columns"),
         pytest.param("23/11/2025,09:00:{n:02d},WARN,x", "2025-11-23T09:00:03.000Z", "WARN", id="columns_of_csv"),
-        pytest.param("Warning,11/23/2025 9:00:{n:02d} AM,Service", "2025-11-23T09:00:03.000Z", "Warning", id="level_first"),
+        pytest.param("Warning,11/23/2025 9:00:{n:02d} AM,x", "2025-11-23T09:00:03.000Z", "Warning", id="level_first"),
         pytest.param("09:00:{n:02d}.250999999: Warning x", "2025-12-19T09:00:03.250Z", "Warning", id="clock_and_colon"),
         pytest.param("h-{n} 2025-11-23T09:00:{n:02d}Z 2020-01-01 00:00:00", "2025-11-23T09:00:03.000Z", None, id="two"),
     ],
