@@ -143,8 +143,7 @@ def goes_on(known: Known, file: Seen, ask: Callable[[Question], Answer | None]) 
     """
     if known.orphan or known.done or known.kept or not known.live or known.packed or file.packed or file.source is None:
         return False
-    same = (file.device, file.inode, file.path) == (known.device, known.inode, known.path)
-    if not same or _may_have_been_emptied(known, file):
+    if (file.device, file.inode, file.path) != (known.device, known.inode, known.path):
         return False
     question = question_about(file, known)
     answers = {question: ask(question)} if _must_be_checked(known, file) else {}
