@@ -6,6 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from shipper.pipeline.agent import Agent
 from tests.end_to_end import receiver as faults
 from tests.patience import PATIENCE_SECONDS
@@ -72,6 +74,34 @@ def test_more_files_than_may_be_open_are_all_read(tmp_path: Path) -> None:
 
         assert len(set(arrived)) == len(arrived) == 215
         assert len(list(Path("/proc/self/fd").iterdir())) - before < 16 + 30
+
+    play(Scene(tmp_path), story)
+
+
+@pytest.mark.parametrize("files", [8, 100])
+def test_after_a_start_what_has_nothing_to_read_is_opened_only_where_all_can_stay_open(
+    tmp_path: Path, files: int
+) -> None:
+    async def story(scene: Scene) -> None:
+        scene.limits = {"open_files": 16}
+        for number in range(files):
+            scene.append(f"{number}.log", f"line of {number}")
+        await scene.start()
+        await scene.arrived(files)
+        await scene.stop()
+        agent = await scene.start()
+        await settled(agent)
+        followed = list(agent.parts.tailer.followed.values())
+
+        assert all(one.finished for one in followed)
+        assert [one.file is not None for one in followed] == [files == 8] * files
+
+        for number in range(0, files, 3):
+            scene.append(f"{number}.log", f"second line of {number}")
+        count = files + len(range(0, files, 3))
+        arrived = await scene.arrived(count)
+
+        assert len(set(arrived)) == len(arrived) == count
 
     play(Scene(tmp_path), story)
 
