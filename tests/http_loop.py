@@ -63,6 +63,11 @@ class HttpLoop:
                     await writer.wait_closed()
         await server.wait_closed()
 
+    @property
+    def connections(self) -> int:
+        """Return how many are open."""
+        return len(self._writers)
+
     def welcomes(self) -> bool:
         """Return whether requests of a connection that was made just now are read."""
         return True

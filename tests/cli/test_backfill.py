@@ -61,6 +61,8 @@ def test_killed_again_and_again_it_goes_on_and_what_comes_twice_was_on_its_way(t
                 await scene.receiver.wait_for(lambda share=share: len(scene.receiver.distinct) > share)  # type: ignore[misc]  # mypy does not see the default
                 process.send_signal(signal.SIGKILL)
                 kills += await process.wait() == -signal.SIGKILL
+            # Its workers end when they miss it; what they had sent by then is read first.
+            await scene.receiver.wait_for(lambda: not scene.receiver.connections)
         seen = len(scene.arrived())
 
         status, said, complained = await run(scene, "--json", *paths)
