@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from shipper.pipeline import monitoring
+from shipper.pipeline import monitoring_pages
 from shipper.pipeline.health import Colour
 from tests.end_to_end import receiver as faults
 from tests.patience import PATIENCE_SECONDS
@@ -85,7 +85,7 @@ def test_a_port_that_is_taken_holds_up_no_log_and_is_taken_when_it_is_free(
         assert (await get(port, "/livez"))[0] == 200
         assert scene.events_said().count("monitoring_not_served") == 1
 
-    monkeypatch.setattr(monitoring, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(monitoring_pages, "RETRY_SECONDS", 0.05)
     play(Scene(tmp_path), story)
 
 
