@@ -47,7 +47,7 @@ def completed(*words: str) -> list[str]:
         pytest.param(("explain", "-c", "wrong.yaml", "--source", ""), [], id="no_source_of_a_wrong_file"),
         pytest.param(("dlq", "list", "--source", "she"), ["shed"], id="a_source_of_dlq"),
         pytest.param(("explain", "--format", "nginx_a"), ["nginx_access"], id="a_format"),
-        pytest.param(("formats", "log4j"), ["log4j"], id="a_preset"),
+        pytest.param(("formats", "log4j"), ["log4j", "log4j_xml"], id="a_preset"),
         pytest.param(("completion", "f"), ["fish"], id="a_shell"),
         pytest.param(("doctor", "--j"), ["--json"], id="an_option"),
     ],
