@@ -57,18 +57,20 @@ class Kin:
         """Prepare to be asked about *strangers*, which are some of *seen*."""
         self._here: dict[_Place, list[Known]] = {}
         self._anywhere: dict[str, list[Known]] = {}
-        wanted = names_of_kin(strangers)
+        wanted = names_of_kin(strangers) if known else set[str]()
         for one in known if wanted else ():
             directory, _, name = one.path.rpartition("/")
             for known_name in _names(name):
                 if known_name in wanted:
                     self._here.setdefault(_Place(directory, known_name), []).append(one)
                     self._anywhere.setdefault(known_name, []).append(one)
-        live = (file for file in seen if file.source is not None and not file.packed) if strangers else ()
+        live = (file for file in seen if file.source is not None and not file.packed) if self._anywhere else ()
         self._live = {place for file in live if (place := _place(file.path)).name in wanted}
 
     def of(self, file: Seen) -> list[Known]:
         """Return of whom *file* may be a rotated form or a copy."""
+        if not self._anywhere:
+            return []
         directory, name = _place(file.path)
         stems = stems_of(name)
         places = [_Place(directory, stem) for stem in stems]
@@ -86,6 +88,8 @@ class Kin:
 
     def before(self, file: Seen) -> Known | None:
         """Return the newest generation that *file*, which is new, goes on from; None where no name says so."""
+        if not self._anywhere:
+            return None
         directory, name = _place(file.path)
         older = list(self._here.get(_Place(directory, name), ()))
         if not older:

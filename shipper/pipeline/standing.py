@@ -113,7 +113,8 @@ class Standing(Mapping[Inode, Place]):
             done: Files that were let go, by which their copies are known.
         """
         apart = {(file.device, file.inode) for file in scan.seen}
-        names = names_of_kin(file for file in scan.seen if self._may_be_stranger(file))
+        strangers = (file for file in scan.seen if self._may_be_stranger(file))
+        names = names_of_kin(strangers if self._all or done else ())
         known: list[Known] = []
         for one in self._all:
             inode = (one.device, one.inode)
