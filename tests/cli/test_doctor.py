@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import ssl
@@ -23,7 +22,6 @@ from click.testing import CliRunner
 from shipper.adapters.files import effective_user
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.cli.doctor import doctor
-from shipper.cli.doctor_peers import other_agents
 from shipper.errors import ConfigError
 from tests.cli.test_check_endpoint import API_ERROR, answering
 
@@ -267,15 +265,6 @@ def test_a_host_that_is_all_right_has_no_failure(scene: Scene) -> None:
         "configuration", "permissions", "formats", "file systems", "disk", "state", "other agents", "inotify",
         "descriptors", "endpoint", "proxy",
     }  # fmt: skip
-
-
-def test_an_agent_on_other_files_is_named_with_its_process(scene: Scene) -> None:
-    another_agent_reads(scene)
-
-    found, elsewhere = other_agents([])
-
-    assert found == []
-    assert any(re.fullmatch(r"Filebeat \(process \d+\)", name) for name in elsewhere)
 
 
 def test_a_running_agent_is_named_and_not_disturbed(scene: Scene) -> None:
