@@ -41,6 +41,7 @@ class Census:
         looks: Looks at the directories; says whether they answer.
         last: What the last scan has found, but the files that it saw.
         scans: How many were carried out.
+        hidden: Files of which the last one could see nothing.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Census:
         self._taken_up = set[FileKey]()  # since the last scan: for how long they are gone nobody knows
         self.last = Scan()
         self.scans = 0
+        self.hidden: frozenset[FileKey] = frozenset()
 
     # -- beginning -------------------------------------------------------------------------------
 
@@ -165,6 +167,7 @@ class Census:
         self._say_skipped(scan, decisions)
         self.last = msgspec.structs.replace(scan, seen=[], there=())  # there may be very many, and nobody asks again
         self.scans += 1
+        self.hidden = look.hidden
         self._births.scanned()
         return scan
 

@@ -189,9 +189,21 @@ class Stalls:
             hung > 0, "scan_hangs",
             f"{where}: does not answer for {hung:.0f} s: no file is found there until it does, those known are read",
         )  # fmt: skip
+        hidden = self._hidden()
+        self._say_if(
+            bool(hidden) and not hung, "files_hidden",
+            f"{hidden[0] if hidden else ''}: cannot be looked at ({len(hidden)} followed files);"
+            " what is open is read on, none counts as deleted",
+            Colour.YELLOW,
+        )  # fmt: skip
         watcher = self._parts.watcher
         if watcher is not None and not watcher.runs and not self._parts.following.stopping:
             self._parts.following.restart_watcher()
+
+    def _hidden(self) -> list[str]:
+        """Return the paths of followed files of which the last scan could see nothing."""
+        followed = self._parts.tailer.followed
+        return sorted(followed[key].path for key in self._parts.census.hidden if key in followed)
 
     def _look_at_endpoint(self) -> None:
         output, endpoint = self._parts.output, self._parts.sender.health

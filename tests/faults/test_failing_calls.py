@@ -184,8 +184,10 @@ def test_a_directory_that_cannot_be_listed_for_a_while_says_nothing_of_its_files
         async with failing(scene, ("openat",) if error != "EIO" else ("getdents64",), error, scene.logs / "dark") as t:
             scene.append("good.log", *lines("good"))
             await scene.until(lambda: t.count > 20)
+            await scene.turns("yellow", "files_hidden")
         scene.receiver.script = endpoint.accept
         await scene.arrived()
+        await scene.turns("green")
 
         assert await scene.stop() == 0
         assert "event=bytes_lost" not in scene.said()
