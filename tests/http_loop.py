@@ -64,7 +64,7 @@ class HttpLoop:
         await server.wait_closed()
 
     @property
-    def connections(self) -> int:
+    def open_connections(self) -> int:
         """Return how many are open."""
         return len(self._writers)
 

@@ -62,7 +62,7 @@ def test_killed_again_and_again_it_goes_on_and_what_comes_twice_was_on_its_way(t
                 process.send_signal(signal.SIGKILL)
                 kills += await process.wait() == -signal.SIGKILL
             # Its workers end when they miss it; what they had sent by then is read first.
-            await scene.receiver.wait_for(lambda: not scene.receiver.connections)
+            await scene.receiver.wait_for(lambda: not scene.receiver.open_connections)
         seen = len(scene.arrived())
 
         status, said, complained = await run(scene, "--json", *paths)
