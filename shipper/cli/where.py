@@ -159,10 +159,13 @@ def _show(found: Found, what: str, asked: tuple[str, int] | None, out: Console, 
         gone = f"{found.gone} files that were read are gone from the disk: what stood in them can not be searched"
         out.print(Text(gone, style="yellow"), soft_wrap=True)
     if found.elsewhere:
-        rest = (
-            f"{found.elsewhere} texts that only a backfill has read stand in no file here (archives, moved or deleted)"
+        many = (
+            "1 text that only a backfill has read is"
+            if found.elsewhere == 1
+            else (f"{found.elsewhere:,} texts that only a backfill has read are")
         )
-        out.print(Text(f"{rest}: they are not searched", style="yellow"), soft_wrap=True)
+        rest = f"{many} not searched: in an archive, or packed, moved or deleted since"
+        out.print(Text(rest, style="yellow"), soft_wrap=True)
 
 
 def _nothing(found: Found, what: str, asked: tuple[str, int] | None) -> Iterator[str]:

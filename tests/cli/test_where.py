@@ -130,7 +130,7 @@ def test_a_text_is_looked_for_in_what_only_a_backfill_has_read(config: Path) -> 
     assert sent.output.splitlines()[0] == f"backfilled  {old}:2  (byte 7)"
     assert "a backfill has read it: it was sent, or left out by the rules" in sent.output
     assert "source app" in sent.output
-    assert "1 texts that only a backfill has read stand in no file here" in sent.output
+    assert "1 text that only a backfill has read is not searched: in an archive, or packed" in sent.output
     assert other.output.splitlines()[0] == f"not followed  {old}:3  (byte 20)"
 
 
