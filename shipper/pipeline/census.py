@@ -16,17 +16,17 @@ from shipper.adapters.files import OpenFile
 from shipper.adapters.offsets import Life, LifeState
 from shipper.adapters.offsets_thread import OffsetThread
 from shipper.config import Source
-from shipper.core.follow import Decision, Do, Seen, decide, missing_name
+from shipper.core.follow import Decision, Do, decide, missing_name
 from shipper.core.identity import HEAD_BYTES
 from shipper.core.model import FileKey
-from shipper.errors import SourceError
-from shipper.pipeline.births import Births, state_for, take_fingerprints
+from shipper.pipeline.births import Births, take_fingerprints
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.followed import Followed
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.looks import Looks
 from shipper.pipeline.ownership import Owners
 from shipper.pipeline.partings import Partings
+from shipper.pipeline.passages import Passages
 from shipper.pipeline.reading import SourceReading
 from shipper.pipeline.sent_before import SentBefore
 from shipper.pipeline.spilling import Spilling
@@ -61,6 +61,7 @@ class Census:
         self._owners = Owners(sources)
         self._births = Births(sources, readings, tailer, offsets, now_ms, sent_before)
         self._partings = Partings(tailer, committer, journal, spilling)
+        self._passages = Passages(tailer, self._births, self._partings, committer, journal)
         self._succession = Succession(tailer)
         self._spilling = spilling
         self.looks = Looks(sources, discovery, tailer.wake.set)
@@ -158,7 +159,7 @@ class Census:
         waited = self._waited | {missing_name(one.key): 1 for one in look.known if one.key in self._taken_up}
         decisions = decide(look.known, scan.seen, look.answers, waited)
         for followed, size, mtime_ns in look.changed:
-            self._grown(followed, size, mtime_ns)
+            self._passages.grown(followed, size, mtime_ns)
         await self._carry_out(decisions, now_ms, look.hidden)
         await self._spilling.look(scan.there)
         self._partings.close_finished(scan.there, now_ms, hopeful=look.hopeful)
@@ -200,11 +201,11 @@ class Census:
                 met = await self._births.first(decision, seen, families)
                 if met is not None:
                     begun, decided = met
-                    self._say(decided, begun.key, "start", seen.path)
+                    self._passages.say(decided, begun.key, "start", seen.path)
             elif followed is not None and followed.key in behind:
-                begun = self._begun_behind(decision, followed, behind[followed.key])
+                begun = self._passages.behind(decision, followed, behind[followed.key])
             elif followed is not None:
-                begun = self._act(decision, followed)
+                begun = self._passages.act(decision, followed)
             if begun is not None:
                 fresh.append(begun)
         self._waited = waited
@@ -233,23 +234,6 @@ class Census:
         if unread:  # they wait for older ones, and have grown since they were met
             await asyncio.to_thread(take_fingerprints, unread)
 
-    def _act(self, decision: Decision, followed: Followed) -> Followed | None:
-        seen = decision.seen
-        if decision.do is Do.TRUNCATED and seen is not None:
-            return self._truncated(decision, followed, seen)
-        if decision.do is Do.ADOPT and seen is not None:
-            self._adopt(decision, followed, seen)
-        elif decision.do in (Do.RENAMED, Do.CONTINUE) and seen is not None:
-            self._go_on(decision, followed, seen)
-        elif decision.do is Do.DRAIN:
-            if followed.state is LifeState.FOLLOWING:
-                followed.state = LifeState.DRAINING
-                self._partings.unname(followed)
-                self._committer.changed(followed)
-                self._say(decision, followed.key, "drain", followed.path)
-            self._tailer.look_at(followed)
-        return None
-
     def _give_up_files(self, decisions: Sequence[Decision]) -> dict[FileKey, OpenFile]:
         """Take their files from those that are truncated or gone; return what must be read from its beginning.
 
@@ -266,74 +250,5 @@ class Census:
             if file is not None:
                 behind[followed.key] = file
             if decision.do is Do.GONE:
-                self._say(decision, followed.key, "gone", followed.path)
+                self._passages.say(decision, followed.key, "gone", followed.path)
         return behind
-
-    def _adopt(self, decision: Decision, followed: Followed, seen: Seen) -> None:
-        """Read on in a copy."""
-        self._partings.found(followed)
-        self._tailer.reads.give_up(followed)
-        followed.device, followed.inode = seen.device, seen.inode
-        self._move(followed, seen, state_for(seen, live=False))
-        followed.size = max(followed.read_offset, 0 if seen.packed else seen.size)
-        followed.mtime_ns = seen.mtime_ns
-        followed.at_end = False
-        self._say(decision, followed.key, "adopt", seen.path)
-        self._tailer.look_at(followed)
-
-    def _go_on(self, decision: Decision, followed: Followed, seen: Seen) -> None:
-        """Read on in the same file, under whatever name it has now."""
-        state = state_for(seen, live=decision.live)
-        if followed.path != seen.path or followed.state is not state:
-            self._move(followed, seen, state)
-            self._say(decision, followed.key, "renamed", seen.path)
-        if seen.packed:
-            if not followed.at_end:
-                self._tailer.look_at(followed)
-            return
-        self._grown(followed, seen.size, seen.mtime_ns)
-
-    def _grown(self, followed: Followed, size: int, mtime_ns: int) -> None:
-        """Note how long the file of *followed* is now."""
-        if size > followed.read_offset or size != followed.size:
-            self._tailer.look_at(followed)
-        if followed.file is None:
-            followed.size, followed.mtime_ns = size, mtime_ns
-            # Of more files than are held open none is opened only to find that there is nothing to read.
-            many = not self._tailer.reads.holds(len(self._tailer.followed))
-            if many and size == followed.read_offset and not followed.open_bytes:
-                followed.at_end = True
-
-    def _truncated(self, decision: Decision, followed: Followed, seen: Seen) -> Followed:
-        """Begin a new generation at 0; the old one waits for a copy that holds its rest."""
-        begun = self._births.next_generation(followed, seen, live=decision.live)
-        self._say(decision, begun.key, "truncated", seen.path)
-        return begun
-
-    def _begun_behind(self, decision: Decision, followed: Followed, file: OpenFile) -> Followed | None:
-        """Begin a new generation with what was written behind our descriptor, before or since the name was gone."""
-        try:
-            now = file.read_now(0, 0, b"")
-        except SourceError:
-            file.close()
-            return None
-        seen = Seen(followed.path, followed.device, followed.inode, now.size_now, now.mtime_ns, None)
-        begun = self._births.next_generation(followed, seen, live=False)
-        begun.file = file
-        self._say(decision, begun.key, "truncated", followed.path)
-        return begun
-
-    # -- small parts -------------------------------------------------------------------------------
-
-    def _move(self, followed: Followed, seen: Seen, state: LifeState) -> None:
-        self._partings.unname(followed)
-        followed.path, followed.state = seen.path, state
-        if followed.file is not None:
-            followed.file.path = seen.path
-        if followed.live:
-            self._tailer.by_path[seen.path] = followed
-        self._committer.changed(followed)
-
-    def _say(self, decision: Decision, key: FileKey, what: str, path: str) -> None:
-        self._committer.decided(key, what, decision.evidence)
-        self._journal.say(f"file_{what}", file=path, id=f"{key.file_id}.{key.generation}", evidence=decision.evidence)
