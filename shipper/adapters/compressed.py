@@ -22,13 +22,14 @@ from shipper.adapters.compressed_xz import MAGIC as XZ
 from shipper.adapters.compressed_xz import XzDecoder
 from shipper.adapters.compressed_zstd import MAGIC as ZSTD
 from shipper.adapters.compressed_zstd import ZstdDecoder, is_skippable
-from shipper.core.restart import Damaged, Decoder, RestartPoint
+from shipper.core.restart import Damaged, Decoder, NeedsMemory, RestartPoint
 from shipper.errors import FileUnreadable
 
 Kind = Literal["gzip", "bzip2", "xz", "zstd"]
 
 HELD_BEHIND_BYTES: Final = 2 << 20  # what stays at hand of what was read, for a short step back
 POINT_EVERY_BYTES: Final = 8 << 20
+UNPACK_BYTES: Final = 128 << 20  # of text at hand: what the zstd command takes without being asked; xz -9 has 64 MiB
 MOST_POINTS: Final = 256  # beyond, every other one is given up: 8 MiB of windows at most
 
 _QUICK: Final = ("gzip", "zstd")  # a step of these takes less than handing it to a thread does
@@ -54,8 +55,12 @@ class CompressedFile:
         size: Bytes of the compressed file, when it was opened.
     """
 
-    def __init__(self, path: str, packed: Bytes, points: Iterable[RestartPoint] = ()) -> None:
+    def __init__(
+        self, path: str, packed: Bytes, points: Iterable[RestartPoint] = (), unpack_bytes: int = UNPACK_BYTES
+    ) -> None:
         """Read *packed*, which is closed with this; *path* is what errors call it, *points* were found in it before.
+
+        A window or dictionary of more than *unpack_bytes* is refused.
 
         Raises:
             FileUnreadable: It is not compressed in a way that is known.
@@ -67,6 +72,7 @@ class CompressedFile:
         self.kind: Kind = kind
         self.size = packed.size
         self.length: int | None = None
+        self._unpack_bytes = unpack_bytes
         self._packed = HeldBytes(packed)
         self._holds_ahead = False
         self._decoder = self._decoder_for(kind)
@@ -80,8 +86,8 @@ class CompressedFile:
         self._damage: Damaged | None = None
 
     @classmethod
-    def open(cls, path: str, points: Iterable[RestartPoint] = ()) -> Self:
-        """Open *path*; *points* were found in the same file before.
+    def open(cls, path: str, points: Iterable[RestartPoint] = (), unpack_bytes: int = UNPACK_BYTES) -> Self:
+        """Open *path*; *points* were found in the same file before. More than *unpack_bytes* at hand is refused.
 
         Raises:
             FileVanished: There is no such file.
@@ -89,7 +95,7 @@ class CompressedFile:
         """
         packed = LocalBytes(path)
         try:
-            return cls(path, packed, points)
+            return cls(path, packed, points, unpack_bytes)
         except BaseException:
             packed.close()
             raise
@@ -182,6 +188,8 @@ class CompressedFile:
                 break
         data = bytes(self._text[offset - self._begin : offset - self._begin + size]) if self._end > offset else b""
         if not data and self._damage is not None and size:
+            if isinstance(self._damage, NeedsMemory):
+                raise FileUnreadable(self._too_large(self._damage))
             raise FileUnreadable(
                 f"{shown(self.path)}: damaged at byte {self._damage.byte} of {self.size}: {self._damage.why};"
                 f" {self._end} bytes of its text could be read"
@@ -237,6 +245,14 @@ class CompressedFile:
             del self._text[:surplus]
             self._begin += surplus
 
+    def _too_large(self, needs: NeedsMemory) -> str:
+        what = "window" if self.kind == "zstd" else "dictionary"
+        size = f"{what} of {needs.needed / (1 << 20):.0f} MiB" if needs.needed else f"larger {what}"
+        return (
+            f"{shown(self.path)}: unpacking it takes a {size}, {self._unpack_bytes >> 20} MiB are allowed;"
+            f" unpack it first ({needs.unpack}), or allow a backfill more with --unpack-memory"
+        )
+
     def _decoder_for(self, kind: Kind) -> Decoder:
         read = self._packed.read
         match kind:
@@ -245,9 +261,9 @@ class CompressedFile:
             case "bzip2":
                 return Bzip2Decoder(read)
             case "xz":
-                return XzDecoder(read, self.size)
+                return XzDecoder(read, self.size, self._unpack_bytes)
             case "zstd":
-                return ZstdDecoder(read)
+                return ZstdDecoder(read, self._unpack_bytes)
 
 
 def _plain(point: RestartPoint) -> int:

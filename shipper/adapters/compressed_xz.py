@@ -12,12 +12,12 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shipper.core.restart import Damaged, RestartPoint
+from shipper.core.restart import Damaged, NeedsMemory, RestartPoint
 
 MAGIC: Final = b"\xfd7zXZ\x00"
 READ_BYTES: Final = 65_536
 OUT_BYTES: Final = 131_072
-MEMORY_BYTES: Final = 128 << 20  # xz -9 needs 65 MiB
+BESIDE_BYTES: Final = 2 << 20  # what a decoder takes beside its dictionary: 65 MiB for the 64 MiB of xz -9
 _HEADER_BYTES: Final = 12
 _FOOTER_MAGIC: Final = b"YZ"
 
@@ -39,9 +39,13 @@ class XzDecoder:
         length: Bytes of text; None where no index says so.
     """
 
-    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
-        """*read* gives bytes of the compressed file, which has *size*: (offset, size)."""
+    def __init__(self, read: Callable[[int, int], bytes], size: int, most_bytes: int) -> None:
+        """*read* gives bytes of the compressed file, which has *size*: (offset, size).
+
+        A dictionary may be *most_bytes* large.
+        """
         self._read = read
+        self._most_bytes = most_bytes
         self._size = size
         try:
             self._blocks: list[_Block] | None = _blocks_of(read, size)
@@ -79,7 +83,7 @@ class XzDecoder:
         while self._blocks is not None and self._at < len(self._blocks):
             block = self._blocks[self._at]
             if self._decompressor is None:
-                self._decompressor = _decompressor()
+                self._decompressor = self._new_decompressor()
                 self._held = self._read(block.stream, _HEADER_BYTES)
                 self.byte, self._left = block.byte, block.plain_size
             end = block.byte + block.size
@@ -103,7 +107,7 @@ class XzDecoder:
                     return b""
                 if not self._held.strip(b"\0"):
                     continue
-                self._decompressor = _decompressor()
+                self._decompressor = self._new_decompressor()
             text = self._decode(self._size)
             if self._decompressor.eof:
                 self._held, self._decompressor = self._decompressor.unused_data, None
@@ -124,6 +128,8 @@ class XzDecoder:
         try:
             return decompressor.decompress(data, OUT_BYTES)
         except lzma.LZMAError as error:
+            if "limit" in str(error):  # "Memory usage limit exceeded": there is no other sign of it
+                raise NeedsMemory(self.byte - len(data), 0, "xz -dc") from None
             raise Damaged(self.byte - len(data), f"no xz data ({error})") from None
 
     def _fetch(self, end: int) -> bool:
@@ -132,9 +138,8 @@ class XzDecoder:
         self._held += more
         return bool(more)
 
-
-def _decompressor() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY_BYTES)
+    def _new_decompressor(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=self._most_bytes + BESIDE_BYTES)
 
 
 # -- the index ------------------------------------------------------------------------------------

@@ -11,10 +11,9 @@ from typing import Final
 
 import zstandard
 
-from shipper.core.restart import Damaged, RestartPoint
+from shipper.core.restart import Damaged, NeedsMemory, RestartPoint
 
 MAGIC: Final = b"\x28\xb5\x2f\xfd"
-WINDOW_BYTES: Final = 1 << 27  # what the zstd command takes without being asked: 128 MiB
 _SKIPPABLE: Final = 0x184D2A50
 _RAW, _REPEATED, _RESERVED = 0, 1, 3
 _LONGEST_HEADER: Final = 18
@@ -28,9 +27,10 @@ def is_skippable(head: bytes) -> bool:
 class ZstdDecoder:
     """Reads a zstd file from a place on."""
 
-    def __init__(self, read: Callable[[int, int], bytes]) -> None:
-        """*read* gives bytes of the compressed file: (offset, size)."""
+    def __init__(self, read: Callable[[int, int], bytes], most_bytes: int) -> None:
+        """*read* gives bytes of the compressed file: (offset, size). A window may be *most_bytes* large."""
         self._read = read
+        self._most_bytes = most_bytes
         self.begin(RestartPoint(0, 0))
 
     def begin(self, point: RestartPoint) -> None:
@@ -86,10 +86,13 @@ class ZstdDecoder:
             raise Damaged(self.byte, "no zstd frame begins here")
         try:
             size = zstandard.frame_header_size(head)
-            self._checksum = zstandard.get_frame_parameters(head).has_checksum
+            parameters = zstandard.get_frame_parameters(head)
         except zstandard.ZstdError:
             raise Damaged(self.byte, "the file ends within a frame's header") from None
-        self._frame = zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES).decompressobj()
+        self._checksum, window = parameters.has_checksum, parameters.window_size
+        if window > self._most_bytes:
+            raise NeedsMemory(self.byte, window, f"zstd -dc --long={(window - 1).bit_length()}")
+        self._frame = zstandard.ZstdDecompressor(max_window_size=max(window, 1024)).decompressobj()
         self._feed(self._frame, head[:size])
         return True
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Protocol
 
 import msgspec
 
-from shipper.adapters.compressed import CompressedFile, kind_of
+from shipper.adapters.compressed import UNPACK_BYTES, CompressedFile, kind_of
 from shipper.adapters.compressed_bytes import Bytes, LocalBytes, shown
 from shipper.adapters.texts_shared import SharedBytes, Stat, shared_stat
 from shipper.core.restart import RestartPoint
@@ -222,8 +222,15 @@ def bytes_of(path: str) -> Bytes:
     return SharedBytes(path) if is_address(path) else LocalBytes(path)
 
 
-def open_text(place: Place, points: Iterable[RestartPoint] = (), stdin: BinaryIO | None = None) -> Text:
+def open_text(
+    place: Place,
+    points: Iterable[RestartPoint] = (),
+    stdin: BinaryIO | None = None,
+    unpack_bytes: int = UNPACK_BYTES,
+) -> Text:
     """Open the text at *place*; *points* were found in it before.
+
+    Where a file was packed with a window or dictionary of more than *unpack_bytes*, reading it is refused.
 
     Raises:
         SourceError: It cannot be read.
@@ -233,14 +240,14 @@ def open_text(place: Place, points: Iterable[RestartPoint] = (), stdin: BinaryIO
         return PipeText(stdin)
     source = bytes_of(place.path)
     if place.member:
-        source = _Slice(_text_over(source, place.path, ()), place.offset, place.size)
-    return _text_over(source, place.shown, points)
+        source = _Slice(_text_over(source, place.path, (), unpack_bytes), place.offset, place.size)
+    return _text_over(source, place.shown, points, unpack_bytes)
 
 
-def _text_over(source: Bytes, path: str, points: Iterable[RestartPoint]) -> Text:
+def _text_over(source: Bytes, path: str, points: Iterable[RestartPoint], unpack_bytes: int) -> Text:
     try:
         packed = kind_of(source.read(0, 8)) is not None
-        return PackedText(CompressedFile(path, source, points)) if packed else PlainText(source)
+        return PackedText(CompressedFile(path, source, points, unpack_bytes)) if packed else PlainText(source)
     except BaseException:
         source.close()
         raise

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shipper.adapters.backfill_store import BackfillStore
-from shipper.cli.backfill_options import instant_ms, rate
+from shipper.cli.backfill_options import instant_ms, rate, size_of
 from shipper.cli.backfill_plan import print_plan
 from shipper.cli.backfill_progress import observer
 from shipper.cli.completion import source_names
@@ -55,6 +55,8 @@ from shipper.pipeline.totals import table
 @click.option("--ordered/--unordered", default=True, show_default=True, help="Whether order within a file holds.")
 @click.option("--max-rate", metavar="R", help="At most so many events (50000/s) or bytes of text (20MiB/s) a second.")
 @click.option("--give-up-after", metavar="D", help="Stop when the endpoint has taken nothing for D (30s, 5m).")
+@click.option("--unpack-memory", metavar="SIZE", default="64MiB", show_default=True,
+              help="Largest window or dictionary of a compressed file that a worker makes room for.")  # fmt: skip
 @click.option("--again", is_flag=True, help="Send even what was sent before.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.option("--engine", metavar="URL", help="dask://HOST:PORT: send from the workers of a Dask cluster.")
@@ -74,6 +76,7 @@ def backfill(
     ordered: bool,
     max_rate: str | None,
     give_up_after: str | None,
+    unpack_memory: str,
     again: bool,
     quiet: bool,
     engine: str | None,
@@ -99,6 +102,7 @@ def backfill(
         limits=Limits(
             workers=workers, events_per_second=events, bytes_per_second=size_rate,
             give_up_seconds=_seconds("--give-up-after", give_up_after) if give_up_after is not None else None,
+            unpack_bytes=size_of("--unpack-memory", unpack_memory),
         ),
     )  # fmt: skip
     open_to_us(config.state_dir)

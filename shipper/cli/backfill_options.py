@@ -61,3 +61,15 @@ def rate(text: str) -> tuple[float, float]:
     if not events:
         raise UsageError("--max-rate: 0 would never end; leave it out for no limit")
     return events, 0.0
+
+
+def size_of(option: str, text: str) -> int:
+    """Return the bytes that *text* names: ``64MiB``.
+
+    Raises:
+        UsageError: It names none.
+    """
+    try:
+        return size_bytes(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None

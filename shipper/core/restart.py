@@ -47,6 +47,21 @@ class Damaged(Exception):
         self.why = why
 
 
+class NeedsMemory(Damaged):
+    """Unpacking takes more memory than is allowed; the file is not damaged.
+
+    Attributes:
+        needed: Bytes of text that must be kept at hand; 0 where that is not known.
+        unpack: What unpacks it, as a command without the file.
+    """
+
+    def __init__(self, byte: int, needed: int, unpack: str) -> None:
+        """Keep all."""
+        super().__init__(byte, f"{needed} bytes must be kept at hand")
+        self.needed = needed
+        self.unpack = unpack
+
+
 class Decoder(Protocol):
     """Reads one compressed file from a place on; text comes in file order."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from shipper.pipeline.backfill.protocol import (
 )
 
 EXIT_SECONDS: Final = 5.0
+ALLOCATION: Final = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "1048576"}
+"""For a worker's C library: what was needed once and is free again goes back, instead of being kept for a next time."""
 DEATHS_ALLOWED: Final = 5  # of each worker, with nothing delivered in between
 
 
@@ -99,7 +102,7 @@ async def start(*, stdin: bool = False) -> Hand:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shipper.pipeline.backfill.worker", str(theirs.fileno()),
             stdin=None if stdin else asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(),), env={**ALLOCATION, **os.environ},
         )  # fmt: skip
     except BaseException:
         ours.close()

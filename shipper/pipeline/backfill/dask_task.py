@@ -9,6 +9,7 @@ killed, its processes see their socket close, and end.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from shipper.errors import ShipperError
+from shipper.pipeline.backfill.crew import ALLOCATION
 from shipper.pipeline.backfill.protocol import (
     Finished,
     FromWorker,
@@ -67,6 +69,7 @@ class Lent:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "shipper.pipeline.backfill.worker", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
+                env={**ALLOCATION, **os.environ},
             )  # fmt: skip
         self.setup = setup
         self._socket = ours

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from shipper.pipeline.backfill.deals import Run
 from shipper.pipeline.backfill.jobs import Job
 from shipper.pipeline.totals import Totals, total
+
+UNPACK_BYTES: Final = 64 << 20  # with it a worker stays below 150 MB; xz -9 and zstd -19 need no more
 
 
 class Observer(Protocol):
@@ -32,12 +34,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         workers: Processes.
         events_per_second, bytes_per_second: Over all of them; 0 for no limit.
         give_up_seconds: Longest wait for an endpoint that takes nothing; None for ever.
+        unpack_bytes: Largest window or dictionary with which a file may be packed.
     """
 
     workers: int = 1
     events_per_second: float = 0.0
     bytes_per_second: float = 0.0
     give_up_seconds: float | None = None
+    unpack_bytes: int = UNPACK_BYTES
 
 
 class Figures(msgspec.Struct):

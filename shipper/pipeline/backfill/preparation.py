@@ -92,9 +92,9 @@ def prepare(asked: Asked, shipped: Sequence[Shipped], guard: MatchGuard, now: in
     agent, ledger = agents_rows(config.state_dir)
     surveyor = Surveyor(
         rule_of, Known(shipped, agent, ledger), asked.window, guard, now, again=asked.again,
-        attributes_of=attributes_of,
+        attributes_of=attributes_of, unpack_bytes=asked.limits.unpack_bytes,
     )  # fmt: skip
-    jobs = surveyor.jobs(wanted(asked.arguments, config, asked.source))
+    jobs = surveyor.jobs(wanted(asked.arguments, config, asked.source, asked.limits.unpack_bytes))
     return Prepared(jobs, _plan(asked, jobs, surveyor, now), surveyor.sampler.readings)
 
 
@@ -150,7 +150,7 @@ def setup_of(asked: Asked, readings: Sequence[SourceReading]) -> Setup:
     )  # fmt: skip
     return Setup(
         rules=[reading.rule for reading in readings], rate_limits=[reading.rate_limit for reading in readings],
-        way=way, budget_bytes=WORKER_BUDGET_BYTES,
+        way=way, budget_bytes=WORKER_BUDGET_BYTES, unpack_bytes=asked.limits.unpack_bytes,
     )  # fmt: skip
 
 

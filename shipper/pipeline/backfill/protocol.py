@@ -48,12 +48,14 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Attributes:
         rate_limits: Of the sources, in bytes a second; 0 for none.
         budget_bytes: Of text and events that may be on their way.
+        unpack_bytes: Largest window or dictionary with which a file may be packed.
     """
 
     rules: list[Rule]
     rate_limits: list[int]
     way: Way
     budget_bytes: int
+    unpack_bytes: int
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -57,6 +57,7 @@ class Yard(NamedTuple):
     changed: Callable[[Shipment], None]
     read: Callable[[], None]
     now_ms: Callable[[], int]
+    unpack_bytes: int
 
 
 class Mark(NamedTuple):
@@ -144,7 +145,8 @@ class Shipment:
             await self._after.all_read.wait()
             self._after = None
         try:
-            self._text = await asyncio.to_thread(open_text, self.piece.place, self.piece.points, self._stdin)
+            place, points, allowed = self.piece.place, self.piece.points, self._yard.unpack_bytes
+            self._text = await asyncio.to_thread(open_text, place, points, self._stdin, allowed)
             await self._read_all(self._text)
         except SourceError as fault:
             error = str(fault)

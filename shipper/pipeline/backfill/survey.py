@@ -23,6 +23,7 @@ from shipper.errors import SourceError
 from shipper.pipeline.backfill.asked import Window
 from shipper.pipeline.backfill.jobs import Job, agents_spans, known_size, looking_into, outside
 from shipper.pipeline.backfill.known import Known
+from shipper.pipeline.backfill.outcome import UNPACK_BYTES
 from shipper.pipeline.backfill.samples import (
     PACKED_SAMPLE_BYTES,
     SAMPLE_BYTES,
@@ -53,6 +54,7 @@ class Surveyor:
         *,
         again: bool = False,
         attributes_of: Callable[[Wanted], dict[str, str]] = lambda _: {},
+        unpack_bytes: int = UNPACK_BYTES,
     ) -> None:
         """*again*: what was sent before is sent once more."""
         self.sampler = Sampler(guard, now_ms)
@@ -62,6 +64,7 @@ class Surveyor:
         self._guard = guard
         self._now_ms = now_ms
         self._again = again
+        self._unpack_bytes = unpack_bytes
 
     def jobs(self, everything: Sequence[Wanted]) -> list[Job]:
         """Return a job for each text, in the order in which they are sent."""
@@ -98,7 +101,7 @@ class Surveyor:
             job.todo, planned.plain_exact = [Span(0, OPEN_END)], False
             return job
         try:
-            text = open_text(wanted.place)
+            text = open_text(wanted.place, unpack_bytes=self._unpack_bytes)
             try:
                 self._look(job, text, status, binary=wanted.source.binary == "always")
             finally:

@@ -38,13 +38,14 @@ class Wanted(NamedTuple):
     problem: str = ""
 
 
-def wanted(arguments: Sequence[str], config: Config, source: Source | None) -> list[Wanted]:
+def wanted(arguments: Sequence[str], config: Config, source: Source | None, unpack_bytes: int) -> list[Wanted]:
     """Return what *arguments* stand for: files, directories, globs, addresses, ``-``; each text once.
 
     Args:
         arguments: As given.
         config: Its sources are asked for a file's rules, unless *source* is given.
         source: What everything is read by.
+        unpack_bytes: Largest window with which an archive may be packed.
 
     Raises:
         UsageError: There is nothing at one of them.
@@ -61,7 +62,7 @@ def wanted(arguments: Sequence[str], config: Config, source: Source | None) -> l
             if status.inode and (status.device, status.inode) in seen:
                 continue  # a second name of the same file
             seen.add((status.device, status.inode))
-            found += _texts(path, lineage, chosen, status)
+            found += _texts(path, lineage, chosen, status, unpack_bytes)
         except SourceError as error:
             found.append(Wanted(Place(path), lineage, chosen, NO_STAT, str(error)))
     return found
@@ -112,11 +113,11 @@ def _files_below(path: str, state_dir: str) -> Iterator[str]:
                 yield file
 
 
-def _texts(path: str, lineage: str, source: Source, status: Stat) -> Iterator[Wanted]:
+def _texts(path: str, lineage: str, source: Source, status: Stat, unpack_bytes: int) -> Iterator[Wanted]:
     if path == STDIN:
         yield Wanted(Place(path), lineage, source, status)
         return
-    text = open_text(Place(path))
+    text = open_text(Place(path), unpack_bytes=unpack_bytes)
     try:
         if not is_archive(text):
             yield Wanted(Place(path), lineage, source, status)

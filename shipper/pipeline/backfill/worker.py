@@ -87,6 +87,7 @@ class Worker:
             self._report_soon,
             self._flush_when_over,
             now_ms,
+            setup.unpack_bytes,
         )
 
     def _make_sender(self, way: Way) -> Sender:
