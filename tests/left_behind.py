@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 ENDING_SECONDS = 30.0  # of what has been told to end: after a failure it may well not
 LIVES_WITH_PYTHON = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
+POOLS_OF_MODULES = ("Dask-Offload",)  # made with the first large message, and kept
 
 
 class Running(NamedTuple):
@@ -43,7 +44,8 @@ class Running(NamedTuple):
 
 
 def running() -> Running:
-    return Running(_children(), _sockets(), frozenset(threading.enumerate()))
+    threads = (thread for thread in threading.enumerate() if not thread.name.startswith(POOLS_OF_MODULES))
+    return Running(_children(), _sockets(), frozenset(threads))
 
 
 def left_since(before: Running, seconds: float = ENDING_SECONDS) -> Running:

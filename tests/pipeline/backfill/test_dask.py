@@ -29,7 +29,7 @@ async def cluster(workers: int) -> AsyncIterator[str]:
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         asynchronous=True,
         host="127.0.0.1",
     ) as running:
