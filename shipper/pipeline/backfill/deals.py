@@ -38,6 +38,7 @@ class Run:
         out: Pieces that are dealt and not finished, in file order, and up to where each is settled.
         error: Why it is given up; empty while it is not.
         packed_offset: How far the file on disk was read.
+        points: Restart points that were found while it is sent.
     """
 
     def __init__(self, job: Job) -> None:
@@ -50,6 +51,7 @@ class Run:
         self.events = 0
         self.done_bytes = 0
         self.packed_offset = 0
+        self.points: list[RestartPoint] = []
 
     @property
     def finished(self) -> bool:
@@ -64,6 +66,7 @@ class Run:
         self.upto[moved.number] = moved.upto
         self.events += moved.counts.get("acked", 0)
         self.packed_offset = max(self.packed_offset, moved.packed_offset)
+        self.points += moved.points
 
     def fail(self, error: str) -> list[int]:
         """Give the file up; return the pieces that are to be dropped."""
@@ -139,7 +142,7 @@ class Deals:
         begin_carry = piece.carry if upto == piece.begin else _decode_carry(carry) if carry else run.job.carry
         again = msgspec.structs.replace(
             piece, number=self._number, begin=upto, carry=begin_carry,
-            points=self._points_of(run.job) if run.job.planned.packing else [],
+            points=[*self._points_of(run.job), *run.points] if run.job.planned.packing else [],
         )  # fmt: skip
         run.out = {self._number if old == number else old: again if old == number else run.out[old] for old in run.out}
         run.upto[self._number] = upto
