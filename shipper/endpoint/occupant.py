@@ -71,7 +71,7 @@ def _name(pid: int, proc: Path) -> str:
     except OSError:
         return ""
     words = [word[:_SHOWN] for word in command[1:3]] if name.startswith(_INTERPRETERS) else []
-    return " ".join(one for one in (name, *words) if one.isprintable())
+    return " ".join(one for one in (name, *words) if one and one.isprintable())
 
 
 def _server(port: int) -> str:
