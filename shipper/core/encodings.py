@@ -17,6 +17,7 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LONGEST_MARK: Final = 4
+_NEAR: Final = 1024  # bytes: a word that may be a secret is hardly longer
 _BY_MARK: Final = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
 """Encodings whose mark says which one it is, and what they are without one."""
 
@@ -73,3 +74,13 @@ def character_border(data: bytes, at: int, encoding: str) -> int:
     decoder.decode(data[:at])
     begun = len(decoder.getstate()[0])
     return at - begun if begun < at else at
+
+
+def word_border(data: bytes, index: int, encoding: str) -> int:
+    """Return where *data* can be cut at or before *index*: behind a blank where one is near, else between characters.
+
+    What a mask would know, half a word does not show.
+    """
+    if len(newline_of(encoding)) == 1:
+        index = data.rfind(b" ", max(index - _NEAR, index // 2), index) + 1 or index
+    return character_border(data, index, encoding)

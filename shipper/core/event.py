@@ -17,7 +17,7 @@ from shipper.core.attributes import beside, place, trim
 from shipper.core.chunk_stamps import ChunkStamps, StampCache, ms_of
 from shipper.core.columns import ColumnExtract, header_after, is_directive
 from shipper.core.extract import UNPARSED, Extract, Parsed, extractor
-from shipper.core.masks import Mask, compile_masks, kept, mask_value, name_masks
+from shipper.core.masks import Mask, compile_masks, kept, mask_behind, mask_value, name_masks
 from shipper.core.model import Carry, Event, FileFacts, FileKey
 from shipper.core.rule import RecordFormat, Rule, TooOld
 from shipper.core.severity import raw_level, severity_of
@@ -208,8 +208,8 @@ class EventRules:
         found = next((severity for pattern, severity in self.content_levels if pattern.search(text)), None)
         return self.extract(text) if self.columns is None else self.columns.read(text, state.header), found
 
-    def mask_later_part(self, event: Event, budget: MatchBudget | None) -> None:
-        """Mask the content of a record's later part; its attributes were masked with the first.
+    def mask_later_part(self, event: Event, tail: str, budget: MatchBudget | None) -> None:
+        """Mask the content of a record's later part, behind *tail*; its attributes were masked with the first.
 
         Raises:
             Withheld: The mask ran out of time.
@@ -217,7 +217,7 @@ class EventRules:
         mask = self.mask
         if mask is not None:
             with _or_withheld(budget):
-                event["content"] = mask(str(event["content"]))
+                event["content"] = mask_behind(mask, tail, str(event["content"]))
 
     def _mask(self, event: Event, state: ChunkState, budget: MatchBudget | None) -> None:
         mask = self.mask

@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from shipper.core.containers import Joined, joins
-from shipper.core.encodings import character_border, configured_name, find_mark, newline_of, without_mark
+from shipper.core.encodings import configured_name, find_mark, newline_of, without_mark, word_border
 from shipper.core.model import Carry, Chunk, ChunkKind
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
@@ -137,7 +137,7 @@ class Framer:
         self.skipped_nul_bytes += skipped
 
     def _part_end(self) -> int:
-        return character_border(self._pending, self._max_open - self._max_open % self._unit, self.encoding)
+        return word_border(self._pending, self._max_open - self._max_open % self._unit, self.encoding)
 
     def _go_on_with_part(self, chunks: list[Chunk], *, final: bool) -> bool:
         """Emit the rest of a record that was sent in part; return whether it is complete."""

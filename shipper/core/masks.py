@@ -181,3 +181,10 @@ def name_masks(rules: Sequence[MaskRule]) -> Callable[[str], str | None]:
 def kept(mask: Mask) -> Mask:
     """Return *mask* with its answers kept, for texts that come again and again, as the names of attributes do."""
     return lru_cache(maxsize=_NAMES_KEPT)(mask)
+
+
+def mask_behind(mask: Mask, tail: str, text: str) -> str:
+    """Return *text* masked as what goes on behind *tail*, which is masked and has been sent."""
+    whole = mask(tail + text)
+    same = next((index for index, (a, b) in enumerate(zip(tail, whole, strict=False)) if a != b), len(tail))
+    return whole[same:]

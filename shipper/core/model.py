@@ -55,6 +55,7 @@ class OpenPart(msgspec.Struct, frozen=True):
         sent: -1 where the record was left out, and so is what goes on it.
         timestamp: Empty where nothing is known of the record.
         refused: Why the record went to the dead letters, where what goes on it follows.
+        tail: The last characters that were sent, where a mask may need them to know what follows; masked.
     """
 
     sent: int
@@ -62,6 +63,7 @@ class OpenPart(msgspec.Struct, frozen=True):
     severity: str
     attributes: dict[str, str | int | float | bool | list[str]] = {}
     refused: str = ""
+    tail: str = ""
 
 
 class Carry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ is rare, and delivery uses it to learn which bytes an event came from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 import msgspec
 
@@ -31,6 +31,8 @@ from shipper.core.rule import RecordFormat, Rule
 from shipper.core.text import without_ansi
 
 CONTAINERS = (RecordFormat.CRI, RecordFormat.DOCKER)
+SEEN_BY_MASKS: Final = 256
+"""Characters of a part that the masks of the next one see."""
 
 
 class Unit(NamedTuple):
@@ -140,7 +142,11 @@ class ReferenceReader:
             if len(pieces) > 1:
                 made["log.part"] = f"{number}/{len(pieces)}"
             self._produce(made, unit.span, number if len(pieces) > 1 else 0, state, reading)
-        return OpenPart(sent=len(pieces), **_kept(event))
+        return self._open(len(pieces), event)
+
+    def _open(self, sent: int, event: Event, tail: str = "") -> OpenPart:
+        seen = (tail + str(event["content"]))[-SEEN_BY_MASKS:] if self._rules.mask is not None else ""
+        return OpenPart(sent=sent, tail=seen, **_kept(event))
 
     def _produce(self, event: Event, span: Span, part: int, state: ChunkState, reading: Reading) -> None:
         if self.rule.record_id:
@@ -182,7 +188,7 @@ class ReferenceReader:
             self._produce(made, span, number, state, reading)
         reading.parts += len(pieces)
         sent = before.sent + len(pieces)
-        return OpenPart(sent=sent, **_kept(event)) if goes_on else None
+        return self._open(sent, event, before.tail) if goes_on else None
 
     def _later_part(
         self, text: str, state: ChunkState, reading: Reading, before: OpenPart, span: Span, budget: MatchBudget | None
@@ -195,7 +201,7 @@ class ReferenceReader:
         if before.timestamp:
             event = {"content": text, **_own(before), **state.base}
             try:
-                self._rules.mask_later_part(event, budget)
+                self._rules.mask_later_part(event, before.tail, budget)
             except Withheld as verdict:
                 event, reason, detail = None, verdict.reason, verdict.detail
         if reason:

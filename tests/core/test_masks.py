@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from shipper.core.event import MatchTimeout
 from shipper.core.masks import compile_masks, mask_value
 from shipper.core.model import AttributeValue, Carry, ChunkKind, OpenPart
+from shipper.core.reference import ReferenceReader
 from shipper.core.rule import EventLimits, MaskRule, RecordFormat, Rule
-from tests.core.reading import events_of, read_text
+from tests.core.reading import FACTS, NOW_MS, chunks_of, events_of, read_text
 
 CARD = MaskRule(r"\b\d{4}(?:-\d{4}){3}\b", "****")
 TOKEN = MaskRule(r"token=(\w+)", "<token>")
@@ -123,6 +124,31 @@ def test_a_secret_that_is_the_name_of_an_attribute_is_masked_and_no_value_is_los
 
     assert "example.com" not in repr(event)
     assert [str(value) for name, value in event.items() if "****" in name] == ["1", "2"]
+
+
+@pytest.mark.parametrize("pad", range(0, 100, 3))
+def test_a_secret_on_the_border_of_two_parts_is_masked(pad: int) -> None:
+    """Wherever a record that is too long to hold is cut."""
+    rule = Rule("s", "x", RecordFormat.RAW, masks=(MaskRule(r"password[=:] ?([^ ]+)", "****"), ANN))
+    line = f"{'x ' * pad}password=hunter2horse password: hunter2horse to ann.smith+x@example.com{' x' * 60}\n"
+
+    carry, contents = Carry(), ""
+    for chunk in chunks_of(rule, [line.encode()], max_open_bytes=100):
+        reading = ReferenceReader(rule).read(chunk, FACTS, carry, NOW_MS)
+        carry = reading.carry
+        contents += "".join(str(event["content"]) for event in events_of(reading))
+
+    assert contents == f"{'x ' * pad}password=**** password: **** to ****{' x' * 60}"
+
+
+def test_a_line_that_goes_on_after_it_was_sent_is_masked_as_one() -> None:
+    rule = Rule("s", "x", RecordFormat.RAW, masks=(TOKEN,))
+    first = read_text(rule, "login token=")
+    second = read_text(rule, "s3cret now\n", carry=first.carry, at=12, kind=ChunkKind.LAST_PART)
+
+    assert [event["content"] for event in events_of(second)] == ["<token> now"]
+    assert first.carry.part is not None
+    assert "s3cret" not in repr(second)
 
 
 @contextmanager
