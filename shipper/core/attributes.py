@@ -7,13 +7,13 @@ Sources: the spec page ("The event on the wire"); the reference page, sections
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from shipper.core.model import AttributeValue, Event, Scalar
-from shipper.core.rule import EventLimits
+from shipper.core.rule import EventLimits, Rule
 
 RESERVED: Final = frozenset(
     [
@@ -162,3 +162,9 @@ def _cut_value(value: AttributeValue, limits: EventLimits) -> AttributeValue:
         items = [cut_utf8(i, limits.value_bytes) if isinstance(i, str) else i for i in value[: limits.values]]
         return value if items == value else items
     return value
+
+
+def static_attributes(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
+    """Return the attributes that are the same on every event; what the file's path says wins."""
+    static = {"log.source": rule.source, **rule.attributes}
+    return {name: value for name, value in static.items() if name not in file_names}

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from shipper.core.attributes import placed_name
+from shipper.core.attributes import placed_name, static_attributes
 from shipper.core.columns import ABSENT, TIMES, Header, parted
 from shipper.core.event import EventRules
-from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated, Slow, static_attributes
+from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated, Slow
 from shipper.core.model import Carry, Encoded, FileFacts
 from shipper.core.records import RecordSplitter
 

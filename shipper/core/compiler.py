@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shipper.core.attributes import MOVED, attribute_name
+from shipper.core.attributes import MOVED, attribute_name, static_attributes
 from shipper.core.event import EventRules
 from shipper.core.extract import PatternExtract
 from shipper.core.line_patterns import compiled
-from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated, static_attributes
+from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated
 from shipper.core.records import RecordSplitter
 from shipper.core.rule import RecordFormat, Rule
 
@@ -19,13 +19,15 @@ def can_compile(rule: Rule, file_names: Sequence[str]) -> bool:
     Two groups that may claim the same name, a name over the limit or more of them than the endpoint takes are
     decided record by record.
     """
-    if rule.format not in (RecordFormat.RAW, RecordFormat.PATTERN):
-        return False
     groups = _group_fields(_sent_names(rule, file_names))
-    fields = [*FIXED, *file_names, *OPTIONAL, *groups, *static_attributes(rule, file_names)]
+    fields = [*FIXED, *_runtime_names(rule), *file_names, *OPTIONAL, *groups, *static_attributes(rule, file_names)]
     return len(set(fields)) == len(fields) <= rule.limits.attributes and all(
         len(name.encode()) <= rule.limits.key_bytes for name in groups
     )
+
+
+def _runtime_names(rule: Rule) -> tuple[str, ...]:
+    return () if rule.format in (RecordFormat.RAW, RecordFormat.PATTERN) else ("log.iostream",)
 
 
 def _group_fields(names: dict[str, str]) -> list[str]:
@@ -37,7 +39,7 @@ def _group_fields(names: dict[str, str]) -> list[str]:
 
 def _sent_names(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
     """Return the attribute's name for each group that becomes one; `status` is left to the value."""
-    taken = {*rule.attributes, *file_names, *FIXED, *OPTIONAL, "log.source"}
+    taken = {*_runtime_names(rule), *rule.attributes, *file_names, *FIXED, *OPTIONAL, "log.source"}
     names: dict[str, str] = {}
     for group, wanted in PatternExtract(rule).names.items():
         if wanted.lower() == "status":
@@ -69,8 +71,8 @@ class PatternLoop(EventLoop):
         return self._loops[ascii_text]
 
     def attribute_names(self) -> list[str]:
-        """Return the groups' names."""
-        return self._fields
+        """Return our own names, and the groups'."""
+        return [*self.own_names, *self._fields]
 
     def scope(self) -> dict[str, object]:
         """Add the patterns."""
@@ -86,14 +88,15 @@ class PatternLoop(EventLoop):
         inner = pad + "    "
         for index in range(len(self._extract.patterns)):
             out += [f"{pad}{'el' if index else ''}if m := match{index}(r):", *self._matched(index, inner)]
+        stamp, own = "o" if self.outer else None, [*self.own_names.values()]
         if not out:
-            return self.bare(None, (), pad)
-        return [*out, f"{pad}else:", f"{inner}unparsed += 1", *self.bare(None, (), inner)]
+            return self.bare(stamp, own, pad)
+        return [*out, f"{pad}else:", f"{inner}unparsed += 1", *self.bare(stamp, own, inner)]
 
     def _matched(self, index: int, pad: str) -> list[str]:
         extract = self._extract
         groups = extract.patterns[index].groupindex
-        stamp = groups.get(extract.stamp_group)
+        stamp = None if self.outer else groups.get(extract.stamp_group)
         levels = [groups[name] for name in extract.level_groups if name in groups]
         wanted = {group: groups[group] for group in self._names if group in groups}
         used = sorted({*wanted.values(), *levels, *([stamp] if stamp else [])})
@@ -103,9 +106,9 @@ class PatternLoop(EventLoop):
             out.append(f"{pad}{', '.join(f'g{i + 1}' for i in range(count))} = m.groups()")
         elif used:
             out.append(f"{pad}{', '.join(f'g{i}' for i in used)} = m.group({', '.join(map(str, used))})")
-        out += self.stamp(f"g{stamp}" if stamp else None, pad)
+        out += self.stamp("o" if self.outer else f"g{stamp}" if stamp else None, pad)
         out += self.severity(" or ".join([*(f"g{i}" for i in levels), "None"]) if levels else "None", pad)
-        values = []
+        values = [*self.own_names.values()]
         for group, name in self._names.items():
             place = groups.get(group)
             if name.lower() == "status":
@@ -135,7 +138,7 @@ class PatternLoop(EventLoop):
         out = []
         if self._rules.mask:
             whole = self._rules.name_mask(name) is not None
-            masked = f"WHOLE[{self._fields.index(name)}]" if whole else f"MASK({value})"
+            masked = f"WHOLE[{self.attribute_names().index(name)}]" if whole else f"MASK({value})"
             out.append(f"{pad}{value} = {masked} if {value} else UNSET")
         if self._rules.mask or self._checks_values:
             out.append(f"{pad}if {value} and len({value}) > VALUE: raise Slow")

@@ -15,7 +15,7 @@ import msgspec
 from shipper.core.attributes import cut_utf8
 from shipper.core.column_loop import ColumnLoop
 from shipper.core.compiler import PatternLoop, can_compile
-from shipper.core.container_loop import CriLoop, DockerLoop
+from shipper.core.container_loop import CriLoop, CriPatternLoop, DockerLoop, DockerPatternLoop
 from shipper.core.containers import messages
 from shipper.core.encodings import ends_line, newline_of
 from shipper.core.event import ChunkState, EventRules, MatchBudget, MatchTimeout, Withheld, carry_after, oldest_of
@@ -38,6 +38,10 @@ _KEYED: Final[dict[RecordFormat, type[JsonLoop | ColumnLoop]]] = {
     RecordFormat.CRI: CriLoop,
     RecordFormat.DOCKER: DockerLoop,
     RecordFormat.W3C: ColumnLoop,
+}
+_PATTERNED: Final[dict[RecordFormat, type[PatternLoop]]] = {
+    RecordFormat.CRI: CriPatternLoop,
+    RecordFormat.DOCKER: DockerPatternLoop,
 }
 
 
@@ -84,7 +88,7 @@ class Converter:
             if self.rule.ansi and ANSI_MARK in text:
                 text = without_ansi(text)
             loop = self.loop_for(facts)
-            if isinstance(loop, PatternLoop):
+            if isinstance(loop, PatternLoop) and not loop.outer:
                 return loop.run(text[:-1], facts, carry, now_ms)
             if loop is not None:
                 try:
@@ -178,8 +182,11 @@ def compile_rule(rule: Rule) -> Converter:
 
 def loop_form(rule: Rule, file_names: tuple[str, ...]) -> type[PatternLoop | JsonLoop | ColumnLoop] | None:
     """Return which loop can be made for *rule*; None where its records are read one by one."""
-    if rule.format in _KEYED:
-        # A mask runs on every text, of keys that are not known before; patterns and joined messages are a container's.
-        joined = rule.format in CONTAINERS and rule.multiline is not None
-        return None if rule.masks or rule.patterns or joined else _KEYED[rule.format]
-    return PatternLoop if can_compile(rule, file_names) else None
+    if rule.format in (RecordFormat.RAW, RecordFormat.PATTERN):
+        return PatternLoop if can_compile(rule, file_names) else None
+    # A mask runs on every text, of keys that are not known before; messages are joined one by one.
+    if rule.masks or (rule.format in CONTAINERS and rule.multiline is not None):
+        return None
+    if rule.patterns:
+        return _PATTERNED.get(rule.format) if can_compile(rule, file_names) else None
+    return _KEYED.get(rule.format)

@@ -8,17 +8,17 @@ plain way, as is a chunk with a record that does not fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 from msgspec import UnsetType
 
-from shipper.core.attributes import MOVED, flat_list, placed_name
+from shipper.core.attributes import MOVED, flat_list, placed_name, static_attributes
 from shipper.core.event import EventRules
 from shipper.core.extract import KeyChoice
 from shipper.core.json_shape import Leaf, Shape
-from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated, Slow, static_attributes
+from shipper.core.loop import FIXED, OPTIONAL, EventLoop, Generated, Slow
 from shipper.core.records import RecordSplitter
 
 MOST_LESSONS: Final = 64
@@ -31,12 +31,10 @@ class JsonLoop(EventLoop):
     """The loop of a JSON rule; grows with the keys it meets.
 
     Attributes:
-        own_names: Attributes of ours that differ from event to event.
         reads_text: There is a loop for records of which no keys are known.
         settled: Names suffice to tell what the keys mean.
     """
 
-    own_names: tuple[str, ...] = ()
     reads_text = False
 
     def __init__(self, rules: EventRules, splitter: RecordSplitter, file_names: tuple[str, ...], longest: int) -> None:
@@ -179,13 +177,13 @@ class JsonLoop(EventLoop):
             f"{pad}except BROKEN: v = None",
         ]
 
-    def fields(self, pad: str, own: Sequence[str] = ()) -> list[str]:
-        """Return the lines that make an event of the struct `v`; *own* are the values of `own_names`."""
+    def fields(self, pad: str) -> list[str]:
+        """Return the lines that make an event of the struct `v`."""
         variables = {leaf: f"x{index}" for index, (leaf, _) in enumerate(self._attributes)}
         out = [f"{pad}{variables[leaf]} = v.{leaf.path}" for leaf, _ in self._attributes]
         out += self._time_of([variables[leaf] for leaf in self._times], pad)
         out += self._level_of([variables[leaf] for leaf in self._candidates], pad)
-        values = [*own]
+        values = [*self.own_names.values()]
         for leaf, _ in self._attributes:
             out += self._checked(variables[leaf], leaf, pad)
             if leaf.name.lower() == "status":

@@ -9,17 +9,17 @@ names of attributes are passed in as objects. Measured: docs/benchmarks.md.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from shipper.core.attributes import is_http_status
+from shipper.core.attributes import is_http_status, static_attributes
 from shipper.core.event import ChunkState, EventRules, carry_after, oldest_of
 from shipper.core.model import Carry, Encoded, FileFacts
 from shipper.core.records import RecordSplitter
-from shipper.core.rule import Rule, TooOld
+from shipper.core.rule import TooOld
 from shipper.core.severity import raw_level
 from shipper.core.timestamps import utc_text
 
@@ -42,10 +42,12 @@ class EventLoop(ABC):
     """The loop of one rule, for files that have the same attributes of their own.
 
     Attributes:
-        outer: The stamps are those that a container's runtime wrote.
+        outer: The stamps are those that a container's runtime wrote, in the variable `o`.
+        own_names: Attributes of ours that differ from event to event, and the variables that hold them.
     """
 
     outer = False
+    own_names: Mapping[str, str] = {}
 
     def __init__(self, rules: EventRules, splitter: RecordSplitter, file_names: tuple[str, ...], longest: int) -> None:
         """Prepare for records of at most *longest* characters; `generate` makes the loop."""
@@ -217,13 +219,17 @@ class EventLoop(ABC):
             raise Slow
         return records
 
+    def is_ascii(self, text: str) -> bool:
+        """Return whether all that the loop reads in *text* is ASCII."""
+        return text.isascii()
+
     def run(self, text: str, facts: FileFacts, carry: Carry, now_ms: int) -> Encoded:
         """Return the events of *text*: whole records, LF between lines, none at the end.
 
         Raises:
             Slow: The loop cannot read it: records must be read one by one, or by the reference reader.
         """
-        records, plain = self.records(text), text.isascii()
+        records, plain = self.records(text), self.is_ascii(text)
         width = 1 if plain else 4
         if self._rules.mask or (self._checks_values and "\\u" in text):
             width = 4
@@ -295,9 +301,3 @@ class EventLoop(ABC):
             kept.append(event)
         state.oldest = oldest
         return kept
-
-
-def static_attributes(rule: Rule, file_names: Sequence[str]) -> dict[str, str]:
-    """Return the attributes that are the same on every event; what the file's path says wins."""
-    static = {"log.source": rule.source, **rule.attributes}
-    return {name: value for name, value in static.items() if name not in file_names}

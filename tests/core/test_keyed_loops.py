@@ -20,6 +20,9 @@ CARRY = Carry(stamp_ms=NOW_MS - 5000, header=("date", "time", "cs-method", "sc-s
 LOGFMT = Rule("app", "logfmt", RecordFormat.LOGFMT, attributes={"host.name": "h1"})
 CRI = msgspec.structs.replace(LOGFMT, layout="cri", format=RecordFormat.CRI)
 DOCKER = msgspec.structs.replace(LOGFMT, layout="docker", format=RecordFormat.DOCKER)
+NGINX = (r'(?P<ip>\S+) "(?P<request>[^"]*)" (?P<status>\d+)(?: (?P<level>\w+))?(?: (?P<timestamp>\S+))?',)
+CRI_NGINX = msgspec.structs.replace(CRI, patterns=NGINX)
+DOCKER_NGINX = msgspec.structs.replace(DOCKER, patterns=NGINX)
 W3C = msgspec.structs.replace(LOGFMT, layout="w3c", format=RecordFormat.W3C)
 
 
@@ -66,6 +69,19 @@ def read_twice(rule: Rule, lines: Chunk) -> bool:
         pytest.param(DOCKER, [docker("started"), docker("a\r"), docker("é", time="x"), docker("")], id="docker_text"),
         pytest.param(DOCKER, [docker("a", time="2026-11-23T19:59:58.1²3456789Z")], id="docker_odd_stamp"),
         pytest.param(DOCKER, [docker('{"level":"warn"}'), docker("level=info a=1"), docker("b")], id="docker_inner"),
+        pytest.param(CRI_NGINX, [cri('1.1.1.1 "GET /" 200 warn 2020-01-01T00:00:00Z'), cri("x")], id="cri_pattern"),
+        pytest.param(CRI_NGINX, [cri('é "GET /é" 999'), cri('1.1.1.1 "" 404', ".5", "stderr")], id="cri_pattern_wide"),
+        pytest.param(
+            msgspec.structs.replace(CRI, patterns=(r"(?P<log__iostream>\w+) (?P<pod>\w+)",)),
+            [cri("a b")],
+            id="cri_pattern_of_names_that_are_ours",
+        ),
+        pytest.param(DOCKER_NGINX, [docker('1.1.1.1 "GET /" 200'), docker("y\r")], id="docker_pattern"),
+        pytest.param(
+            msgspec.structs.replace(DOCKER, patterns=(r"(?P<word>\w+)",)),
+            [docker("é").replace("é", "\\u00e9")],
+            id="docker_pattern_on_what_stands_escaped",
+        ),
         pytest.param(W3C, ["2026-11-23 19:59:58 GET 200 Mozilla/5.0", "2026-11-23\t19:59:58\t-\t404\t-"], id="w3c"),
         pytest.param(
             msgspec.structs.replace(W3C, severity=SeverityRule(field="sc-status", words={"200": "info"})),
