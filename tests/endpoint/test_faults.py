@@ -35,21 +35,22 @@ class Disk:
 async def post_to_a_failing_disk(folder: Path) -> tuple[bytes, BaseException | None]:
     """Return what a client is told when fsync fails, and the server's fault."""
     disk = Disk()
-    store = Store.open(folder / "store", mapper=record_of, now_ms=now_ms, sync=disk.sync)
-    server = EndpointServer(store, Settings(), now_ms)
-    sockets = listening.listen("localhost", 0)
-    await server.start(sockets)
-    disk.is_bad = True
-    port = sockets[0].getsockname()[1]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    body = b'{"content":"lost disk"}'
-    head = f"POST /v2/logs/ingest HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
-    writer.write(head.encode() + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    received = await reader.read()
-    writer.close()
-    await server.stop()
-    disk.is_bad = False
-    await store.close()
+    async with contextlib.AsyncExitStack() as stack:
+        store = Store.open(folder / "store", mapper=record_of, now_ms=now_ms, sync=disk.sync)
+        stack.push_async_callback(store.close)
+        stack.callback(setattr, disk, "is_bad", False)
+        server = EndpointServer(store, Settings(), now_ms)
+        sockets = listening.listen("localhost", 0)
+        await server.start(sockets)
+        stack.push_async_callback(server.stop)
+        disk.is_bad = True
+        port = sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        stack.callback(writer.close)
+        body = b'{"content":"lost disk"}'
+        head = f"POST /v2/logs/ingest HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
+        writer.write(head.encode() + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        received = await reader.read()
     return received, server.fault.exception() if server.fault.done() else None
 
 
@@ -68,15 +69,13 @@ def test_all_bodies_together_are_bounded_and_those_cut_off_give_their_room_back(
         f"POST /v2/logs/ingest HTTP/1.1\r\nHost: localhost:{endpoint.port}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {10 * MIB}\r\n\r\n"
     ).encode()
-    hoarders = [endpoint.connect() for _ in range(20)]
-    for hoarder in hoarders:
-        with contextlib.suppress(ConnectionError):  # refused while it still sends
-            hoarder.sendall(head + piece)
+    with contextlib.ExitStack() as stack:
+        for hoarder in [stack.enter_context(endpoint.connect()) for _ in range(20)]:
+            with contextlib.suppress(ConnectionError):  # refused while it still sends
+                hoarder.sendall(head + piece)
 
-    eventually(lambda: "overloaded" in rejected(endpoint))
-    assert memory_bytes(endpoint) < 300 * MIB
-    for hoarder in hoarders:
-        hoarder.close()
+        eventually(lambda: "overloaded" in rejected(endpoint))
+        assert memory_bytes(endpoint) < 300 * MIB
     eventually(lambda: endpoint.ingest({"content": "room again"}).status == 204)
     body = json.dumps([{"content": "x" * MIB}] * 9)
     assert endpoint.request("POST", "/v2/logs/ingest", body, JSON).status == 204

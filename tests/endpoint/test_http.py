@@ -8,6 +8,7 @@ import json
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import closing
 
 import pytest
 
@@ -126,14 +127,13 @@ def test_malformed_chunks_are_a_400_and_the_end_of_the_connection(endpoint: Endp
 
 
 def test_one_connection_serves_many_requests(endpoint: EndpointProcess) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=PATIENCE_SECONDS)
     statuses = []
-    for body in ('{"content":"kept alive"}', "broken", '{"content":"kept alive"}'):
-        connection.request("POST", INGEST, body, dict(JSON))
-        reply = connection.getresponse()
-        reply.read()
-        statuses.append(reply.status)
-    connection.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=PATIENCE_SECONDS)) as connection:
+        for body in ('{"content":"kept alive"}', "broken", '{"content":"kept alive"}'):
+            connection.request("POST", INGEST, body, dict(JSON))
+            reply = connection.getresponse()
+            reply.read()
+            statuses.append(reply.status)
 
     assert statuses == [204, 400, 204]
     assert len(endpoint.events(q="kept alive")) == 2

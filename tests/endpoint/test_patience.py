@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -49,16 +50,15 @@ def trickle_until_refused(raw: socket.socket) -> bytes:
 
 def test_a_thousand_idle_connections_do_not_stop_ingest(start: Start) -> None:
     endpoint = start()
-    connections = [endpoint.connect() for _ in range(1_000)]
-    for raw in connections[::2]:
-        raw.sendall(b"POST /v2/logs/ingest HTTP/1.1\r\n")  # half of them have begun a head
+    with ExitStack() as stack:
+        connections = [stack.enter_context(endpoint.connect()) for _ in range(1_000)]
+        for raw in connections[::2]:
+            raw.sendall(b"POST /v2/logs/ingest HTTP/1.1\r\n")  # half of them have begun a head
 
-    statuses = {endpoint.ingest({"content": f"beside {number}"}).status for number in range(50)}
+        statuses = {endpoint.ingest({"content": f"beside {number}"}).status for number in range(50)}
 
-    assert statuses == {204}
-    assert len(endpoint.events(q="beside")) == 50
-    for raw in connections:
-        raw.close()
+        assert statuses == {204}
+        assert len(endpoint.events(q="beside")) == 50
     assert endpoint.stop() == 0
 
 

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -207,11 +208,12 @@ def messages(raw: socket.socket) -> Iterator[tuple[str, str]]:
             event = "message"
 
 
-def tail(endpoint: EndpointProcess, query: str = "") -> socket.socket:
-    raw = endpoint.connect()
-    raw.sendall(f"GET /v1/tail{query} HTTP/1.1\r\nHost: localhost:{endpoint.port}\r\n\r\n".encode())
-    assert b"text/event-stream" in read_until(raw, b"retry: ")
-    return raw
+@contextmanager
+def tail(endpoint: EndpointProcess, query: str = "") -> Iterator[socket.socket]:
+    with endpoint.connect() as raw:
+        raw.sendall(f"GET /v1/tail{query} HTTP/1.1\r\nHost: localhost:{endpoint.port}\r\n\r\n".encode())
+        assert b"text/event-stream" in read_until(raw, b"retry: ")
+        yield raw
 
 
 def test_the_tail_gives_what_arrives_and_only_what_is_asked_for(start: Start) -> None:
@@ -255,10 +257,10 @@ def flood(endpoint: EndpointProcess, sent: int) -> int:
 
 def test_readers_that_leave_give_their_place_back(start: Start) -> None:
     endpoint = start()
-    readers = [tail(endpoint) for _ in range(32)]
-    assert endpoint.request("GET", "/v1/tail").status == 503
-    for reader in readers:
-        reader.close()
+    with ExitStack() as readers:
+        for _ in range(32):
+            readers.enter_context(tail(endpoint))
+        assert endpoint.request("GET", "/v1/tail").status == 503
 
     eventually(lambda: has_room(endpoint))
 
