@@ -96,6 +96,24 @@ def test_a_slow_stream_makes_one_request_an_interval_at_most_and_no_line_waits_l
     assert max(left - came for left, came in zip(sent, offered, strict=True)) <= SMALL.flush_seconds + 1e-6
 
 
+def test_it_is_rested_only_where_what_comes_next_would_leave_at_once() -> None:
+    """The tailer asks, and gathers news for longer where it has to wait anyway: a read a line would gain nothing."""
+
+    async def story() -> list[bool]:
+        scene = Scene(in_turn(ACCEPTED, answer(503), ACCEPTED), limits=SMALL, retry=(30.0, 60.0))
+        found = [scene.sender.is_rested]
+        for text, pause_seconds in (("one", 0.5), (None, 1.0), ("two", 5.0), (None, 60.0)):
+            if text is not None:
+                scene.offer(text)
+            await asyncio.sleep(pause_seconds)
+            found.append(scene.sender.is_rested)
+        await scene.close()
+        return found
+
+    # new; just sent; rested again; the endpoint fails; it has answered, long ago
+    assert play(story) == [True, False, True, False, True]
+
+
 def test_what_waited_for_the_endpoint_does_not_wait_again() -> None:
     async def story() -> Scene:
         scene = Scene(in_turn(answer(503), ACCEPTED), limits=SMALL, retry=(3.0, 60.0))
