@@ -37,7 +37,7 @@ def questions(known: Sequence[Known], seen: Sequence[Seen]) -> list[Question]:
         same = by_inode.get((file.device, file.inode))
         if same is not None and _must_be_checked(same, file):
             asked.append(question_about(file, same))
-        if same is None or _is_other_content(same, file):  # of an inode that was used again the next scan asks
+        if same is None or _may_be_replaced(same, file):
             strangers.append(file)
     kin = Kin(known, seen, strangers)
     quiet = any(file.packed for file in strangers) and not any(not k.live for k in known)
@@ -222,6 +222,15 @@ def _must_be_checked(known: Known, file: Seen) -> bool:
 def _is_other_content(known: Known, file: Seen) -> bool:
     """Return whether one of the two is compressed and the other is not: never the same bytes."""
     return known.packed != bool(file.packed)
+
+
+def _may_be_replaced(known: Known, file: Seen) -> bool:
+    """Return whether `decide` may take *file* for a stranger: it must know as much of it then, or it comes too late.
+
+    A rotated file that waits for a scan would come behind the live one that is newer.
+    """
+    moved = not known.open and file.path != known.path
+    return _is_other_content(known, file) or (moved and _must_be_checked(known, file))
 
 
 def _is_replaced(known: Known, file: Seen, answers: Answers) -> bool:

@@ -117,6 +117,22 @@ def all_of_an_empty_file_copied_away_and_written_on(world: World) -> None:
     world.write("a", 5, 30)
 
 
+def copied_away_and_rotated_while_the_agent_was_down(world: World) -> None:
+    for count in (2, 3):  # there is more than one that the rotated ones may be
+        world.write("a", count, 10)
+        world.advance(30.0)
+        world.copy_truncate("a")
+        world.advance(30.0)
+    world.write("a", 6, 10)
+    world.advance(30.0)
+    world.stop()
+    world.copy_truncate("a")
+    world.write("a", 3, 900)
+    world.rotate("a")
+    world.start()
+    world.recreate("a")
+
+
 @pytest.mark.parametrize(
     "story",
     [
@@ -129,6 +145,7 @@ def all_of_an_empty_file_copied_away_and_written_on(world: World) -> None:
         renamed_and_compressed_while_the_agent_was_down,
         copied_away_before_the_older_ones_are_read,
         all_of_an_empty_file_copied_away_and_written_on,
+        copied_away_and_rotated_while_the_agent_was_down,
     ],
 )
 def test_everything_arrives_in_order(story: Callable[[World], None], world: World) -> None:
