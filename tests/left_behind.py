@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 ENDING_SECONDS = 30.0  # of what has been told to end: after a failure it may well not
 LIVES_WITH_PYTHON = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
+THREADS_OF_LIBRARIES = ("Dask-Offload",)  # pools that are made once a process
 POOLS_OF_MODULES = ("Dask-Offload",)  # made with the first large message, and kept
 
 
