@@ -27,6 +27,7 @@ from shipper.core.shipped import Shipped
 from shipper.errors import SourceError, StateError
 from shipper.pipeline.journal import Journal
 
+MOST_ALIKE: Final = 16  # files written last in the same second: of more, each would have to be compared with each
 _SECOND_NS: Final = 1_000_000_000
 _decode_carry = msgspec.json.Decoder(Carry).decode
 _encode_carry = msgspec.json.Encoder().encode
@@ -107,7 +108,8 @@ class SentBefore:
         if not self._by_inode:
             return []
         same = self._by_inode.get((seen.device, seen.inode), []) if seen.inode else []
-        others = [row for row in self._by_time.get(seen.mtime_ns // _SECOND_NS, ()) if not _is_at(seen, row)]
+        others = self._by_time.get(seen.mtime_ns // _SECOND_NS, [])
+        others = [row for row in others if not _is_at(seen, row)] if len(others) <= MOST_ALIKE else []
         return [row for row in (*same, *others) if row.file_id not in self._taken]
 
     def _one_of(self, seen: Seen, rows: Sequence[Shipped]) -> Sent | None:

@@ -22,7 +22,7 @@ from shipper.core.identity import HEAD_BYTES, guard_of, head_of
 from shipper.core.ledger import BACKFILLED
 from shipper.core.shipped import Settled, Shipped
 from shipper.pipeline.journal import Journal
-from shipper.pipeline.sent_before import Sent, SentBefore
+from shipper.pipeline.sent_before import MOST_ALIKE, Sent, SentBefore
 from tests.end_to_end.agent_process import run_once, write_config
 from tests.pipeline.backfill.scene import Scene, contents, log, with_scene
 
@@ -233,6 +233,21 @@ def test_of_two_files_alike_one_was_sent_and_the_other_was_not(tmp_path: Path) -
     assert agent.sent_up_to(path) == len(log(100))
     path.unlink()
     assert agent.sent_up_to(copy) is None  # the other has taken it
+
+
+@pytest.mark.parametrize(("files", "known"), [(MOST_ALIKE, True), (MOST_ALIKE + 1, False)])
+def test_files_under_new_inodes_are_compared_with_a_few_that_were_written_when_they_were(
+    tmp_path: Path, files: int, known: bool
+) -> None:
+    paths = [tmp_path / f"{number}.log" for number in range(files)]
+    for number, path in enumerate(paths):
+        path.write_bytes(log(10, begin=number))
+        os.utime(path, (1_000, 1_000))
+        sent(path, tmp_path / "state")
+    moved_from_another_disk(paths[0])
+
+    assert (Agents(tmp_path / "state").sent_up_to(paths[0]) is not None) == known
+    assert Agents(tmp_path / "state").sent_up_to(paths[1]) is not None  # by its inode
 
 
 def test_what_another_source_has_read_is_gone_on_with_by_the_texts_own_words_alone(tmp_path: Path) -> None:
