@@ -142,17 +142,20 @@ def test_of_a_file_that_was_sent_in_part_the_agent_sends_the_rest(tmp_path: Path
 # -- which file it is ----------------------------------------------------------------------------------
 
 
-def sent(path: Path, state_dir: Path) -> None:
-    """Have the store say that all of *path* was sent."""
-    text, status = path.read_bytes(), path.stat()
+def sent(state_dir: Path, *paths: Path) -> None:
+    """Have the store say that all of *paths* was sent."""
     store = BackfillStore.open(state_dir)
-    store.save([
-        Shipped(
-            file_id=store.next_file_id(), source="app", place=str(path), device=status.st_dev, inode=status.st_ino,
-            size=len(text), mtime_ns=status.st_mtime_ns, head=head_of(text[:HEAD_BYTES]),
-            settled=[Settled(0, len(text), b'{"stamp_ms":7,"layout":"learned"}', guard_of(text))],
-        )
-    ])  # fmt: skip
+    rows = []
+    for path in paths:
+        text, status = path.read_bytes(), path.stat()
+        settled = Settled(0, len(text), b'{"stamp_ms":7,"layout":"learned"}', guard_of(text))
+        rows.append(
+            Shipped(
+                file_id=store.next_file_id(), source="app", place=str(path), device=status.st_dev, inode=status.st_ino,
+                size=len(text), mtime_ns=status.st_mtime_ns, head=head_of(text[:HEAD_BYTES]), settled=[settled],
+            )
+        )  # fmt: skip
+    store.save(rows)
     store.close()
 
 
@@ -215,7 +218,7 @@ def moved_from_another_disk(path: Path) -> None:
 def test_what_may_be_another_file_counts_as_not_sent(tmp_path: Path, change: Change, still_sent: bool) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(b"tick\n" * 600)
-    sent(path, tmp_path / "state")
+    sent(tmp_path / "state", path)
 
     change(path)
 
@@ -226,7 +229,7 @@ def test_of_two_files_alike_one_was_sent_and_the_other_was_not(tmp_path: Path) -
     path = tmp_path / "app.log"
     path.write_bytes(log(100))
     copy = Path(shutil.copy2(path, tmp_path / "copy.log"))
-    sent(path, tmp_path / "state")
+    sent(tmp_path / "state", path)
     agent = Agents(tmp_path / "state")
 
     assert agent.sent_up_to(copy) is None
@@ -243,7 +246,7 @@ def test_files_under_new_inodes_are_compared_with_a_few_that_were_written_when_t
     for number, path in enumerate(paths):
         path.write_bytes(log(10, begin=number))
         os.utime(path, (1_000, 1_000))
-        sent(path, tmp_path / "state")
+    sent(tmp_path / "state", *paths)
     moved_from_another_disk(paths[0])
 
     assert (Agents(tmp_path / "state").sent_up_to(paths[0]) is not None) == known
@@ -253,7 +256,7 @@ def test_files_under_new_inodes_are_compared_with_a_few_that_were_written_when_t
 def test_what_another_source_has_read_is_gone_on_with_by_the_texts_own_words_alone(tmp_path: Path) -> None:
     path = tmp_path / "app.log"
     path.write_bytes(log(10))
-    sent(path, tmp_path / "state")
+    sent(tmp_path / "state", path)
 
     answer = Agents(tmp_path / "state").answer(path)
 
