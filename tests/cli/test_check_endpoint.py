@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -55,6 +56,14 @@ def answering(
         finally:
             httpd.shutdown()
             thread.join()
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[str]:
+    """A port that is taken, so that nobody else gets it meanwhile, and on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/v2/logs/ingest"
 
 
 def endpoint_finding(folder: Path, keys: str) -> tuple[str, str, str]:
@@ -117,11 +126,9 @@ def test_another_endpoint_is_used_instead_of_the_embedded_one(tmp_path: Path) ->
 
 
 def test_where_nothing_listens_it_depends_on_embedded(tmp_path: Path) -> None:
-    with answering(400) as (url, _):
-        pass  # its port is free again
-
-    alone = endpoint_finding(tmp_path, f"url: '{url}'")
-    embedded = endpoint_finding(tmp_path, f"url: '{url}', embedded: true")
+    with nobody() as url:
+        alone = endpoint_finding(tmp_path, f"url: '{url}'")
+        embedded = endpoint_finding(tmp_path, f"url: '{url}', embedded: true")
 
     assert alone == (
         "failed",

@@ -23,7 +23,7 @@ from shipper.adapters.files import effective_user
 from shipper.adapters.offsets import Life, OffsetStore
 from shipper.cli.doctor import doctor
 from shipper.errors import ConfigError
-from tests.cli.test_check_endpoint import API_ERROR, answering
+from tests.cli.test_check_endpoint import API_ERROR, answering, nobody
 
 ROOT = os.geteuid() == 0
 LINE = "2026-01-31 23:59:59 INFO hello\n"
@@ -115,9 +115,7 @@ def state_in_memory(scene: Scene) -> None:
 
 
 def nothing_listens(scene: Scene) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    scene.keys["endpoint"] = {"url": f"http://127.0.0.1:{port}"}
+    scene.keys["endpoint"] = {"url": scene.stack.enter_context(nobody())}
 
 
 def another_program_listens(scene: Scene) -> None:

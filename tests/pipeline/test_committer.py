@@ -23,6 +23,7 @@ from shipper.pipeline import committer as module
 from shipper.pipeline.committer import Committer
 from shipper.pipeline.journal import Journal
 from shipper.pipeline.state_commands import open_state
+from tests.patience import PATIENCE_SECONDS
 
 ROOM = 1 << 20
 
@@ -233,7 +234,7 @@ def test_a_round_that_is_under_way_when_its_saver_is_cancelled_is_finished_and_c
 
         def hold(_store: OffsetStore) -> None:
             begun.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_SECONDS)
 
         held = asyncio.ensure_future(scene.thread.run(hold))
         saving = asyncio.ensure_future(scene.committer.save())
@@ -324,6 +325,6 @@ def test_a_database_that_is_damaged_while_it_is_used_ends_saving_and_nothing_cou
 
 
 async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not reached():
             await asyncio.sleep(0.005)
