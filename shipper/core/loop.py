@@ -276,28 +276,27 @@ class EventLoop(ABC):
 
     def _check_ages(self, events: list[msgspec.Struct], state: ChunkState) -> list[msgspec.Struct]:
         """Stamp anew, or leave out, what is past the age limit or too far ahead, as the reference reader does."""
-        policy = self._rule.too_old
-        if policy is TooOld.DEAD_LETTER:
+        if self._rule.too_old is TooOld.DEAD_LETTER:
             raise Slow
         now, limit, ahead = utc_text(state.now_ms), state.limit, state.ahead
-        restamp = utc_text(max(state.now_ms, state.restamp_ms))
-        oldest: str | None = None
-        kept: list[msgspec.Struct] = []
-        for event in events:
+        restamp, anew, oldest = utc_text(max(state.now_ms, state.restamp_ms)), 0, None
+        kept = events
+        if self._rule.too_old is TooOld.DROP:
+            kept = [event for event in events if getattr(event, _STAMP_FIELD) >= limit]
+            if len(kept) < len(events):
+                state.filtered["too_old"] = len(events) - len(kept)
+        for event in kept:
             text: str = getattr(event, _STAMP_FIELD)
             if text < limit:
-                if policy is TooOld.DROP:
-                    state.filtered["too_old"] = state.filtered.get("too_old", 0) + 1
-                    continue
-                state.restamp_ms = max(state.now_ms, state.restamp_ms)
                 setattr(event, _STAMP_FIELD, restamp)
                 setattr(event, _ORIGINAL_FIELD, text)
-                state.restamped += 1
+                anew += 1
             elif text > ahead:
                 setattr(event, _STAMP_FIELD, now)
                 setattr(event, _ORIGINAL_FIELD, text)
             elif oldest is None or text < oldest:
                 oldest = text
-            kept.append(event)
+        if anew:
+            state.restamp_ms, state.restamped = max(state.now_ms, state.restamp_ms), anew
         state.oldest = oldest
         return kept
