@@ -315,6 +315,8 @@ def memory(folder: Path) -> None:
     text = b"".join(access_lines(0, lines, first))
     texts = {f"packed.log{ending}": pack(text) for ending, pack in PACKINGS.items()}
     texts["xz9.log.xz"] = lzma.compress(text[: len(text) // 4], preset=9)
+    long = zstandard.ZstdCompressionParameters.from_level(1, window_log=26, enable_ldm=True, source_size=len(text))
+    texts["long26.log.zst"] = zstandard.ZstdCompressor(compression_params=long).compress(text)
     texts["zeros.log.gz"] = gzip.compress(bytes(1 << 30), 1)
     texts["longest.log"] = (b"x" * (8 << 20) + b"\n") * 20
     texts["plain.log"] = text
