@@ -14,6 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 LEVELS = ["INFO"] * 80 + ["DEBUG"] * 8 + ["WARN"] * 6 + ["ERROR"] * 6
+W3C_HEADER = (
+    "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent)"
+    " sc-status time-taken"
+)
 CLASSES = ["Service", "OrderRepository", "PaymentClient", "SessionStore", "Scheduler"]
 AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36",
@@ -84,8 +88,47 @@ def java(rng: random.Random, at: datetime, number: int) -> str:
     return f"{head}\njava.lang.IllegalStateException: no session {number}\n{frames}"
 
 
+def cri(rng: random.Random, at: datetime, number: int) -> str:
+    """A line that containerd writes of the program's text: about 140 bytes."""
+    stamp, _, text = app(rng, at, number).partition(" ")
+    return f"{stamp[:-1]}{number % 10**6:06d}Z std{'out' if number % 20 else 'err'} F {text}"
+
+
+def docker(rng: random.Random, at: datetime, number: int) -> str:
+    """The same from Docker's json-file driver: about 170 bytes."""
+    stamp, _, text = app(rng, at, number).partition(" ")
+    return json.dumps(
+        {
+            "log": text + "\n", "stream": "stdout" if number % 20 else "stderr",
+            "time": f"{stamp[:-1]}{number % 10**6:06d}Z",
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )  # fmt: skip
+
+
+def logfmt(rng: random.Random, at: datetime, number: int) -> str:
+    """Pairs, as Go's slog writes them: about 130 bytes."""
+    stamp = at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    message = json.dumps(_text(rng, number), ensure_ascii=False)
+    return (
+        f"time={stamp} level={rng.choice(LEVELS)} msg={message} thread=worker-{number % 16} "
+        f"logger=shop.{rng.choice(CLASSES)} attempt={number % 7}"
+    )
+
+
+def w3c(rng: random.Random, at: datetime, number: int) -> str:
+    """What IIS writes: about 130 bytes."""
+    line = (
+        f"{at:%Y-%m-%d %H:%M:%S} 10.0.0.5 GET /shop/item/{rng.randrange(100_000)} page={number % 9} 443 - "
+        f"10.1.{number % 256}.{rng.randrange(256)} Mozilla/5.0+(X11;+Linux+x86_64) {rng.choice((200, 304, 404))} "
+        f"{rng.randrange(900)}"
+    )
+    return line if number else f"{W3C_HEADER}\n{line}"
+
+
 KINDS: dict[str, Callable[[random.Random, datetime, int], str]] = {
-    "app": app, "access": access, "zap": zap, "java": java,
+    "app": app, "access": access, "zap": zap, "java": java, "cri": cri, "docker": docker, "logfmt": logfmt, "w3c": w3c,
 }  # fmt: skip
 
 

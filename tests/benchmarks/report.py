@@ -33,6 +33,7 @@ ACCESS = (
     r' (?P<protocol>[^"]+)" (?P<code>\d+) (?P<size>\S+) "(?P<referer>[^"]*)" "(?P<agent>[^"]*)"'
 )
 ACCESS_TIME = r"^\S+ \S+ \S+ \[(?P<timestamp>[^\]]+)\]"
+CONTAINED = r"^(?P<severity>[A-Z]+) \[(?P<thread>[^\]]+)\] (?P<logger>\S+) "
 JAVA = r"^(?P<timestamp>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) (?P<severity>[A-Z]+) "
 
 # name: (corpus, source keys)
@@ -44,6 +45,11 @@ SOURCES: dict[str, tuple[str, dict[str, object]]] = {
     "access: time": ("access", {"pattern": ACCESS_TIME}),
     "zap: JSON": ("zap", {"format": "json"}),
     "java: stack traces": ("java", {"pattern": JAVA, "multiline": {"start": "timestamp"}}),
+    "cri": ("cri", {"format": "cri"}),
+    "cri: level, thread, logger": ("cri", {"format": "cri", "pattern": CONTAINED}),
+    "docker": ("docker", {"format": "docker"}),
+    "logfmt: every key an attribute": ("logfmt", {"format": "logfmt"}),
+    "w3c: every column an attribute": ("w3c", {"format": "iis_w3c"}),
 }
 
 
