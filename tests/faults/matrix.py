@@ -130,7 +130,7 @@ ROTATION_ROWS: Final = [
         "out of the pattern and back", "directory renamed", "O_TRUNC by the program", "a hole after copy-truncate",
         "100 rotations a second, all kept",
     )),
-    _row("Rotation", "truncated and refilled beyond the offset", ONCE, f"{CORE}/test_follow.py::test_truncate_and_refill_beyond_the_offset_is_seen"),
+    _row("Rotation", "truncated and refilled beyond the offset", ONCE, f"{CORE}/test_follow_rotations.py::test_truncate_and_refill_beyond_the_offset_is_seen"),
     _row("Rotation", "a chain .1 to .2 while it is read", ONCE, CHAIN),
     _row("Rotation", "compressed at once: gz, bz2, xz, zst", IN_ORDER, f"{E2E}/test_lineage.py::test_a_compressed_file_that_is_not_whole_is_waited_for"),
     _row("Rotation", "dated names, symlink flip", ONCE),
