@@ -121,7 +121,7 @@ ENDPOINT_ROWS: Final = [
     _row("Endpoint", "localhost is IPv6 only, proxy variables set", f"{FAULTS}/test_endpoint.py::test_localhost_on_ipv6_only_is_found_whatever_the_proxy_variables_say", f"{ADAPTERS}/test_http_output.py::test_loopback_bypasses_proxies"),
     _row("Endpoint", "hangs (30,000 ms and more)", f"{E2E}/test_faults.py::test_nothing_is_lost_while_the_endpoint", f"{STALLS}::test_a_request_that_outlives_its_timeout_is_given_up_and_sent_again"),
     _row("Endpoint", "down 5 min and longer, by a clock that is made to pass", "tests/model/test_model.py"),
-    _row("Endpoint", "down 25 h: past the window", f"{PIPELINE}/test_sender.py::test_what_grows_too_old_on_the_way_meets_its_policy", f"{PIPELINE}/test_window.py"),
+    _row("Endpoint", "down 25 h: past the window", f"{PIPELINE}/test_sender_ages.py::test_what_grows_too_old_on_the_way_meets_its_policy", f"{PIPELINE}/test_window.py"),
 ]  # fmt: skip
 ROTATION_ROWS: Final = [
     _row("Rotation", "rename and create, the writer on the old file", ONCE),

@@ -28,6 +28,7 @@ Answer = Response | type[EndpointUnreachable]
 Script = Callable[[list[Event]], Answer]
 
 ACCEPTED = Response(204, {}, b"")
+SMALL = BatchLimits(target_bytes=2000, flush_seconds=1.0, max_bytes=3000, max_events=50, concurrency=3)
 
 
 def answer(status: int, message: str = "", **headers: str) -> Response:
@@ -43,6 +44,16 @@ def accept(_events: list[Event]) -> Answer:
 def refuse(*marks: str) -> Script:
     """Answer 400 to every request with one of *marks* in a content."""
     return lambda events: answer(400) if any(m in e["content"] for e in events for m in marks) else ACCEPTED
+
+
+def always(given: Answer) -> Script:
+    return lambda _events: given
+
+
+def in_turn(*answers: Answer) -> Script:
+    """Give *answers* one after the other, the last one again and again."""
+    left = list(answers)
+    return lambda _events: left.pop(0) if len(left) > 1 else left[0]
 
 
 def raw_rule(**changes: object) -> Rule:
