@@ -29,6 +29,7 @@ Script = Callable[[list[Event]], Answer]
 
 ACCEPTED = Response(204, {}, b"")
 SMALL = BatchLimits(target_bytes=2000, flush_seconds=1.0, max_bytes=3000, max_events=50, concurrency=3)
+LARGE = BatchLimits(target_bytes=4 << 20, flush_seconds=1.0, max_bytes=4 << 20, max_events=20_000, concurrency=4)
 
 
 def answer(status: int, message: str = "", **headers: str) -> Response:
