@@ -168,7 +168,7 @@ CONTENT_ROWS: Final = [
         "a line of 50 MB", "a JSON value of 10 MB", "a stack trace of 10,000 lines", "container lines, P and F",
     )),
     _row("Content", "a line of 1 GB", f"{CORE}/test_framing.py::test_a_line_of_a_gigabyte_leaves_in_parts"),
-    _row("Content", "binary", f"{ADAPTERS}/test_discovery.py::test_what_is_binary_by_content_is_named_with_the_reason"),
+    _row("Content", "binary", f"{ADAPTERS}/test_discovery_unread.py::test_what_is_binary_by_content_is_named_with_the_reason"),
     _row("Content", "a record that a rotation cuts", f"{E2E}/test_lineage_records.py::test_a_record_that_a_rotation_cuts_is_one_record"),
     _row("Content", "any bytes, in any pieces", f"{CORE}/test_framing.py::test_any_cut_gives_the_same_records"),
 ]  # fmt: skip
