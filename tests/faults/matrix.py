@@ -150,7 +150,7 @@ FILE_ROWS: Final = [
     _row("Files", "bind mount, one inode twice", f"{FILES}::test_the_same_directory_mounted_twice_is_read_once"),
     _row("Files", "NFS server pauses (reads that do not come back)", f"{STALLS}::test_a_file_system_that_is_dead_keeps_nobody_from_being_read_nor_the_agent_from_ending", f"{STALLS}::test_while_a_directory_does_not_answer_files_elsewhere_are_found_and_its_own_are_not_taken_for_gone"),
     _row("Files", "1,000 files with open lines, 200 with 64 descriptors", f"{FAULTS}/test_resources.py::test_a_thousand_files_that_end_in_the_middle_of_a_line_stay_within_the_budget", f"{FAULTS}/test_resources.py::test_with_64_descriptors_200_files_are_read_whatever_the_endpoint_does"),
-    _row("Files", "file system without inotify", f"{ADAPTERS}/test_watch.py::test_directories_of_silent_file_systems_are_polled"),
+    _row("Files", "file system without inotify", f"{ADAPTERS}/test_watch_silence.py::test_directories_of_silent_file_systems_are_polled"),
     _row("Files", "10,000 and 100,000 matched files", reason="by hand: tests/benchmarks/many_files.py, figures in benchmarks.md"),
     _row("Files", "SELinux denial", reason="needs a kernel that runs with SELinux; to the agent it is EACCES, as above"),
     _row("Files", "overlayfs copy-up", f"{LITTLE}::test_a_file_that_an_overlay_copies_up_with_its_first_write_is_read_on"),
