@@ -10,8 +10,6 @@ BENCH_LINES and BENCH_RUNS make them smaller. CPU seconds are those of the comma
 
 from __future__ import annotations
 
-import asyncio
-import bz2
 import gzip
 import json
 import lzma
@@ -24,145 +22,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import zstandard
 
 from shipper.adapters.compressed import CompressedFile
+from tests.benchmarks.backfill_logs import PACKINGS, access_lines, corpus, write_plain
+from tests.benchmarks.backfill_sink import SinkProcess
 
 LINES = int(os.environ.get("BENCH_LINES", "5000000"))
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
 KILLS = int(os.environ.get("BENCH_KILLS", "10"))
 ROOT = Path(__file__).parents[2]
-PACKINGS: dict[str, Callable[[bytes], bytes]] = {
-    ".gz": lambda text: gzip.compress(text, 6),
-    ".bz2": bz2.compress,
-    ".xz": lambda text: lzma.compress(text, preset=1),
-    ".zst": zstandard.ZstdCompressor(3).compress,
-}
 FORMAT = ["--format", "apache_access"]
-AGENTS = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
-    "curl/8.5.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0)",
-)
-
-
-# -- the endpoint --------------------------------------------------------------------------------------
-
-_NUMBER = re.compile(rb'"content":"[^"\\]*\\"GET /item/(\d+)\?')
-
-
-class Sink:
-    """Takes everything; with *numbers* it counts how often each line has come."""
-
-    def __init__(self, numbers: int) -> None:
-        self.seen = bytearray(numbers)
-        self.events = self.requests = 0
-        self.first_at = 0.0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer 204 to every request."""
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0] or 0)
-                body = await reader.readexactly(length)
-                self.first_at = self.first_at or time.time()
-                self.requests += 1
-                self.events += body.count(b'"content":')
-                for number in _NUMBER.findall(body) if self.seen else ():
-                    self.seen[int(number)] += 1
-                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    def figures(self) -> dict[str, float]:
-        """Return what came."""
-        return {
-            "events": self.events,
-            "requests": self.requests,
-            "first_at": self.first_at,
-            "missing": self.seen.count(0),
-            "twice": len(self.seen) - self.seen.count(0) - self.seen.count(1),
-            "surplus": sum(self.seen) - (len(self.seen) - self.seen.count(0)),
-        }
-
-
-async def sink(numbers: int) -> None:
-    """Serve until standard input closes; each line there is answered with the figures."""
-    served = Sink(numbers)
-    server = await asyncio.start_server(served.serve, "127.0.0.1", 0, limit=1 << 24)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    loop = asyncio.get_running_loop()
-    while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(served.figures()), flush=True)
-
-
-class SinkProcess:
-    """A sink in a process of its own."""
-
-    def __init__(self, numbers: int = 0) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.backfill", "sink", str(numbers)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._ask, self._said = self._process.stdin, self._process.stdout
-        self.url = f"http://127.0.0.1:{int(self._said.readline())}/v2/logs/ingest"
-
-    def figures(self) -> dict[str, float]:
-        """Return what has come."""
-        self._ask.write("?\n")
-        self._ask.flush()
-        answer: dict[str, float] = json.loads(self._said.readline())
-        return answer
-
-    def close(self) -> None:
-        """End it."""
-        self._ask.close()
-        self._process.wait()
-
-
-# -- the corpus ----------------------------------------------------------------------------------------
-
-
-def access_lines(begin: int, end: int, first_second: int, lines_a_second: int = 250) -> Iterator[bytes]:
-    """Give lines of an access log, a log-second's lines at a time; line n asks for /item/n."""
-    for start in range(begin, end, lines_a_second):
-        at = datetime.fromtimestamp(first_second + start // lines_a_second, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
-        yield "".join(
-            f"10.{n * 7 % 256}.{n * 31 % 256}.{n * 131 % 256} - - [{at}]"
-            f' "GET /item/{n}?q={n * 2_654_435_761 % 1_000_003} HTTP/1.1"'
-            f' {(200, 200, 200, 304, 404, 500)[n % 6]} {n * 7919 % 100_000} "-" "{AGENTS[n % 3]}"\n'
-            for n in range(start, min(start + lines_a_second, end))
-        ).encode()
-
-
-def corpus(folder: Path, lines: int, first_second: int) -> list[Path]:
-    """Write *lines* lines as access.log and rotated siblings, .1 to .9 as .gz, then .bz2, .xz, .zst."""
-    endings = ["", *(f".{n}.gz" for n in range(1, 10)), ".10.bz2", ".11.xz", ".12.zst"]
-    share = -(-lines // len(endings) // 250) * 250
-    paths = []
-    for index, ending in enumerate(reversed(endings)):
-        path = folder / f"access.log{ending}"
-        text = b"".join(access_lines(index * share, min((index + 1) * share, lines), first_second))
-        path.write_bytes(PACKINGS.get(path.suffix, bytes)(text))
-        os.utime(path, (first_second + (index + 1) * share // 250,) * 2)
-        paths.append(path)
-    return paths
-
-
-def write_plain(path: Path, lines: int, first_second: int) -> None:
-    """Write *lines* lines."""
-    with path.open("wb") as file:
-        file.writelines(access_lines(0, lines, first_second))
-
-
-# -- running it ----------------------------------------------------------------------------------------
 
 
 def command(state: Path, url: str, *arguments: str) -> list[str]:
@@ -334,9 +207,6 @@ def memory(folder: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run what is named, or all."""
-    if arguments[:1] == ["sink"]:
-        asyncio.run(sink(int(arguments[1])))
-        return
     known = {"proof": proof, "throughput": throughput, "window": window, "memory": memory}
     for name in arguments or known:
         print(f"== {name}", flush=True)

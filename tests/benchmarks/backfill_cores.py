@@ -24,7 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks.backfill import access_lines, ship
+from tests.benchmarks.backfill import ship
+from tests.benchmarks.backfill_logs import access_lines
 from tests.benchmarks.quiet_sink import QuietSink
 
 LINES = int(os.environ.get("BENCH_LINES", "3000000"))
