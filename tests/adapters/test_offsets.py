@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipper.adapters.offsets import Life, LifeState, OffsetStore
-from shipper.adapters.offsets_thread import OffsetThread
 from shipper.core.letters import DeadLetter
 from shipper.core.model import FileKey
 from shipper.errors import StateError, StateLocked
+from tests.adapters.lives import NOW_MS, life
 
-NOW_MS = 1_795_464_000_000
 SECOND_PROCESS = """
 import sys
 from pathlib import Path
@@ -33,11 +30,6 @@ print("open", flush=True)
 sys.stdin.readline()
 store.close()
 """
-
-
-def life(file_id: int = 1, generation: int = 0, **changes: object) -> Life:
-    base = Life(file_id=file_id, generation=generation, source="shop", path="/var/log/a.log", device=1, inode=2)
-    return msgspec.structs.replace(base, **changes)
 
 
 @pytest.fixture
@@ -287,33 +279,3 @@ def test_decisions_of_forgotten_files_go_after_a_week(store: OffsetStore, tmp_pa
     later.close()
 
     assert kept == [1, 0]
-
-
-def test_the_thread_runs_calls_in_order_and_hands_errors_over(tmp_path: Path) -> None:
-    async def scenario() -> list[Life]:
-        thread = await OffsetThread.open(tmp_path, now_ms=NOW_MS)
-        await asyncio.gather(*(thread.run(committing(offset)) for offset in range(20)))
-        with pytest.raises(ZeroDivisionError):
-            await thread.run(lambda _: 1 // 0)
-        rows = await thread.run(OffsetStore.load)
-        await thread.close()
-        await thread.close()
-        OffsetStore.open(tmp_path, now_ms=NOW_MS).close()
-        return rows
-
-    rows = asyncio.run(scenario())
-
-    assert rows == [life(offset=19)]
-
-
-def committing(offset: int) -> Callable[[OffsetStore], None]:
-    return lambda store: store.commit([life(offset=offset)])
-
-
-def test_a_thread_that_cannot_open_the_store_says_why(tmp_path: Path) -> None:
-    holder = OffsetStore.open(tmp_path, now_ms=NOW_MS)
-
-    with pytest.raises(StateLocked):
-        asyncio.run(OffsetThread.open(tmp_path, now_ms=NOW_MS))
-
-    holder.close()
