@@ -10,7 +10,7 @@ import pytest
 from shipper.pipeline.agent import Agent
 from tests.end_to_end import receiver as faults
 from tests.pipeline.agent_scene import Scene, play
-from tests.pipeline.test_reload import reload, source
+from tests.pipeline.reload_scene import reload, source
 
 LINES = [f"line {number:05d} {'x' * 80}" for number in range(20_000)]
 
