@@ -11,10 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -22,36 +19,9 @@ from tests.end_to_end import receiver as endpoint
 from tests.end_to_end.agent_process import write_config
 from tests.end_to_end.receiver import Receiver
 from tests.faults.disks import LoopDisk, SmallDisk, loop_disk, small_disk
-from tests.faults.outcome import outcome
 from tests.faults.scene import ROOT, Scene, play
+from tests.faults.storage_scene import begun, kept, lines, play_on, saved_again
 from tests.patience import PATIENCE_SECONDS
-
-Disk = TypeVar("Disk", SmallDisk, LoopDisk)
-
-
-def lines(name: str, count: int = 200) -> list[str]:
-    return [f"{name} {number:05d} {'x' * 80}" for number in range(count)]
-
-
-def kept(scene: Scene, fault: str, *, declared_lost: int = 0) -> bool:
-    return outcome(fault, scene.written, scene.receiver.contents(), declared_lost=declared_lost).kept
-
-
-def play_on(made: AbstractContextManager[Disk], scene: Scene, story: Callable[[Scene, Disk], Awaitable[None]]) -> None:
-    """Run *story* with a disk of its own."""
-    with made as disk:
-        play(scene, lambda scene: story(scene, disk))
-
-
-async def begun(scene: Scene) -> None:
-    """Start the agent and wait until the first lines have arrived."""
-    scene.append("app.log", *lines("before"))
-    await scene.start()
-    await scene.arrived()
-
-
-async def saved_again(scene: Scene) -> None:
-    await scene.until(lambda: "event=state_saved_again" in scene.said())
 
 
 def test_a_full_state_disk_stops_reading_and_loses_nothing(tmp_path: Path) -> None:
