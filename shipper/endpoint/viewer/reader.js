@@ -81,7 +81,7 @@ export class Reader {
     const buckets = await api.histogram(query, signal);
     if (signal.aborted) return;
     this.buckets = buckets;
-    if (!this.counted) this.feed.table.expected = this.matches;
+    this.feed.expect(this.matches);
     this.counted = true;
     this.on.onBuckets();
     this.on.onRows();

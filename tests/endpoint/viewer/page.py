@@ -68,7 +68,7 @@ class Page:
         deadline = time.monotonic() + PATIENCE_SECONDS
         value = condition()
         while not value:
-            assert time.monotonic() < deadline, f"waited in vain for {what}; rows: {self.rows()[:5]}"
+            assert time.monotonic() < deadline, f"waited in vain for {what}; rows: {self.rows()[:2]} to {self.rows()[-2:]}"
             time.sleep(0.02)
             value = condition()
         return value
@@ -76,6 +76,14 @@ class Page:
     def wait_rows(self, *contents: str) -> None:
         """Wait until these and no others are the rows in sight, in this order."""
         self.wait(lambda: self.rows() == list(contents), f"rows {contents}")
+
+    def wait_first(self, content: str) -> None:
+        """Wait until the row with *content* is on top."""
+        self.wait(lambda: self.rows()[:1] == [content], f"{content} on top")
+
+    def wait_last(self, content: str) -> None:
+        """Wait until the row with *content* is the last one in the page."""
+        self.wait(lambda: self.rows()[-1:] == [content], f"{content} at the end")
 
     def rows(self) -> list[str]:
         """Return the contents of the rows in the page, in order."""

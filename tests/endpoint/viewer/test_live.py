@@ -44,10 +44,26 @@ def test_a_flood_leaves_the_page_small_and_every_event_reachable(endpoint: Endpo
         endpoint.post([event(f"drop {n}") for n in range(first, first + 5_000)])
 
     page.wait(lambda: page.text("#matches") == "30,000 events", "all of them counted")
-    page.wait(lambda: page.rows()[:1] == ["drop 29999"], "the last one on top")
+    page.wait_first("drop 29999")
     assert page.driver.execute_script("return document.querySelectorAll('#list .row').length") < 100
     page.keys("G")
-    page.wait(lambda: page.rows()[-1:] == ["drop 0"], "the first one at the end")
+    page.wait_last("drop 0")
+
+
+def test_the_end_is_one_key_away_also_when_rows_that_came_live_were_let_go(
+    endpoint: EndpointProcess, open_page: Open
+) -> None:
+    page = open_page(endpoint.url)
+    live(page)
+
+    for first in range(0, 9_000, 3_000):
+        last = f"drop {first + 2_999}"
+        endpoint.post([event(f"drop {n}") for n in range(first, first + 3_000)])
+        page.wait_first(last)
+    page.wait(lambda: page.text("#matches") == "9,000 events", "all of them counted")
+    page.keys("G")
+
+    page.wait_last("drop 0")
 
 
 def test_paused_events_wait_and_come_in_on_resume(endpoint: EndpointProcess, open_page: Open) -> None:
