@@ -12,6 +12,7 @@ import signal
 import stat
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,8 +64,9 @@ def left_since(before: Running, seconds: float = ENDING_SECONDS) -> Running:
 def end(left: Running) -> None:
     """Take away the processes; what is this process's own can only be named."""
     for pid in left.processes:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+        with suppress(ProcessLookupError, ChildProcessError):  # it ended just now, or somebody waits for it
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _children() -> frozenset[int]:

@@ -6,10 +6,13 @@ import os
 import socket
 import subprocess
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.left_behind import end, left_since, running
+from tests.patience import PATIENCE_SECONDS
 
 
 def test_nothing_new_is_nothing_left() -> None:
@@ -18,9 +21,18 @@ def test_nothing_new_is_nothing_left() -> None:
     assert not left_since(before, 0.0)
 
 
+def wait_until_it_has_a_name(pid: int) -> None:
+    """Wait for the end of exec: in the midst of it a process has no command line."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not Path(f"/proc/{pid}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def test_a_process_that_runs_is_named_and_taken_away() -> None:
     before = running()
     with subprocess.Popen(["sleep", "1000"]) as child:
+        wait_until_it_has_a_name(child.pid)
         left = left_since(before, 0.0)
         said = str(left)
         end(left)
