@@ -68,7 +68,9 @@ class Page:
         deadline = time.monotonic() + PATIENCE_SECONDS
         value = condition()
         while not value:
-            assert time.monotonic() < deadline, f"waited in vain for {what}; rows: {self.rows()[:2]} to {self.rows()[-2:]}"
+            if time.monotonic() > deadline:
+                rows = self.rows()
+                raise AssertionError(f"waited in vain for {what}; rows: {rows[:2]} to {rows[-2:]}")
             time.sleep(0.02)
             value = condition()
         return value
