@@ -215,7 +215,8 @@ class EventLoop(ABC):
             Slow: One may be, or is not what the loop reads.
         """
         records = self._splitter.split(text)
-        if records and max(map(len, records)) * (1 if text.isascii() else 4) > self._longest:
+        width = 1 if text.isascii() else 4
+        if len(text) * width > self._longest and records and max(map(len, records)) * width > self._longest:
             raise Slow
         return records
 

@@ -68,23 +68,27 @@ class RecordSplitter:
     def split(self, text: str) -> list[str]:
         """Return the records of *text*, which holds whole ones, without blank ones or blank lines at an end."""
         if not self.multi:
-            return [line for line in text.split("\n") if line and not line.isspace()]
-        records = self._whole_records(text)
+            lines = text.split("\n")
+            return lines if _are_plain(lines, text) else [line for line in lines if line and not line.isspace()]
+        count = text.count("\n") + 1
+        records = self._whole_records(text, count)
         if records is None:
             return [text[start:end] for start, end in self.spans(text)]
+        if len(records) == count and _are_plain(records, text):
+            return records
         if not text or text[0].isspace() or _BLANK_LINE.search(text):
             return [found for found in map(_without_blank_ends, records) if found]
         return records
 
-    def _whole_records(self, text: str) -> list[str] | None:
-        """Return *text* cut where records begin; None where a limit may cut one besides."""
+    def _whole_records(self, text: str, count: int) -> list[str] | None:
+        """Return *text*, *count* lines, cut where records begin; None where a limit may cut one besides."""
         plain = text.isascii()
         if (len(text) + 1) * (1 if plain else 4) > self.max_bytes:
             return None
         border = self._borders.get(plain)
         if border is not None:
             records = border.split(text)
-            more = text.count("\n") + 1 - len(records)
+            more = count - len(records)
             fits = more < self.max_lines or max(record.count("\n") for record in records) < self.max_lines
             return records if fits else None
         lines = text.split("\n")
@@ -142,6 +146,11 @@ class RecordSplitter:
     @staticmethod
     def _size(line: str) -> int:
         return (len(line) if line.isascii() else len(line.encode("utf-8", "surrogatepass"))) + 1
+
+
+def _are_plain(lines: list[str], text: str) -> bool:
+    """Return whether none of the *lines* of *text* is blank, as far as ASCII tells: no white space sorts after " "."""
+    return text.isascii() and min(lines)[:1] > " "
 
 
 def _add(spans: list[tuple[int, int]], text: str, begin: int, end: int) -> None:
