@@ -86,9 +86,7 @@ class Partings:
         self._orphaned.pop(followed.key, None)
         lost = followed.counters.pop("lost_bytes", 0)
         if lost:
-            declared = self._declared.pop(
-                followed.key, 0
-            )  # what was counted before the last stop is in no total of ours
+            declared = self._declared.pop(followed.key, 0)  # none before the last stop: that is in no total of ours
             self._tailer.conversion.count(followed.source, {"lost_bytes": -declared})
             self._journal.say(
                 "bytes_found", file=followed.path, source=followed.source, unread_bytes=lost,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.benchmarks.asked_sink import AskedSink
+
 _NUMBER = re.compile(rb'"content":"[^"\\]*\\"GET /item/(\d+)\?')
 
 
@@ -60,30 +59,11 @@ async def sink(numbers: int) -> None:
         print(json.dumps(served.figures()), flush=True)
 
 
-class SinkProcess:
-    """A sink in a process of its own."""
+class SinkProcess(AskedSink):
+    """Such a process; with *numbers* it counts how often each line has come."""
 
     def __init__(self, numbers: int = 0) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.benchmarks.backfill_sink", str(numbers)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        )  # fmt: skip
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._ask, self._said = self._process.stdin, self._process.stdout
-        self.url = f"http://127.0.0.1:{int(self._said.readline())}/v2/logs/ingest"
-
-    def figures(self) -> dict[str, float]:
-        """Return what has come."""
-        self._ask.write("?\n")
-        self._ask.flush()
-        answer: dict[str, float] = json.loads(self._said.readline())
-        return answer
-
-    def close(self) -> None:
-        """End it."""
-        self._ask.close()
-        self._process.wait()
+        super().__init__("tests.benchmarks.backfill_sink", str(numbers))
 
 
 if __name__ == "__main__":

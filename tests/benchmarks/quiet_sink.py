@@ -1,7 +1,7 @@
 """An endpoint that costs next to nothing: reads heads, throws bodies away unseen, answers 204.
 
 Run as a process of its own (`python -m tests.benchmarks.quiet_sink`). It
-prints `port N` when it listens; each line on standard input is answered with
+prints its port when it listens; each line on standard input is answered with
 requests, bytes and its own CPU seconds as JSON, and its end ends it. Bodies
 are dropped in the kernel (MSG_TRUNC) where that can be done, so that what a
 sender costs is not mixed up with what a receiver does.
@@ -14,10 +14,9 @@ import selectors
 import socket
 import sys
 import time
-from pathlib import Path
-from subprocess import PIPE, Popen
 
-ROOT = Path(__file__).parents[2]
+from tests.benchmarks.asked_sink import AskedSink
+
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
 ROOM = bytearray(1 << 20)
 
@@ -62,7 +61,7 @@ def serve() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     waiting.register(listening, selectors.EVENT_READ)
     waiting.register(sys.stdin, selectors.EVENT_READ)
-    print("port", listening.getsockname()[1], flush=True)
+    print(listening.getsockname()[1], flush=True)
     callers: list[Caller] = []
     while True:
         for key, _ in waiting.select():
@@ -80,30 +79,11 @@ def serve() -> None:
                 print(json.dumps({"requests": requests, "bytes": size, "cpu": time.process_time()}), flush=True)
 
 
-class QuietSink:
+class QuietSink(AskedSink):
     """Such a process."""
 
     def __init__(self) -> None:
-        self._process = Popen(
-            [sys.executable, "-m", "tests.benchmarks.quiet_sink"], stdin=PIPE, stdout=PIPE, text=True, cwd=ROOT
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._ask, self._said = self._process.stdin, self._process.stdout
-        self.url = f"http://127.0.0.1:{int(self._said.readline().split()[1])}/v2/logs/ingest"
-
-    def figures(self) -> dict[str, float]:
-        """Return what has come, and what taking it has cost."""
-        self._ask.write("?\n")
-        self._ask.flush()
-        answer: dict[str, float] = json.loads(self._said.readline())
-        return answer
-
-    def close(self) -> None:
-        """End it."""
-        self._ask.close()
-        self._process.wait()
-        self._said.close()
+        super().__init__("tests.benchmarks.quiet_sink")
 
 
 if __name__ == "__main__":
