@@ -128,11 +128,6 @@ class CompressedFile:
         return self._read(offset, size)
 
     @property
-    def size_known(self) -> bool:
-        """Whether `length` says how much text there is."""
-        return self.length is not None
-
-    @property
     def compressed_offset(self) -> int:
         """How far the compressed file was read, in bytes."""
         return self._decoder.byte

@@ -32,7 +32,6 @@ _TOKEN: Final = re.compile(
 _OTHERS: Final = {r"\s": r"[^\S\n]", r"\D": r"[^\d\n]", r"\W": r"[^\w\n]"}
 _HOLDS_NEWLINE: Final = re.compile(r"(?:[^\\]|\\[^nsDW])*?\\[nsDW]")
 _UNICODE: Final = re.compile(r"\\[sSxuUN0-7]|\(\?[imsx]*[auL]")
-_NEWLINE_MEMBER: Final = re.compile(r"(?:[^\\]|\\[^n])*?\\n")
 
 
 def on_lines(pattern: str) -> str | None:

@@ -29,7 +29,6 @@ from shipper.pipeline.backfill.protocol import (
     Rate,
     Said,
     Saved,
-    Setup,
     State,
     Stop,
     ToWorker,
@@ -182,8 +181,3 @@ def _forward(message: FromWorker) -> None:
         except ValueError:  # not in a Dask worker: a test
             return
         worker.log_event(TOPIC, line_of(message))
-
-
-def setup_line(setup: Setup) -> bytes:
-    """Return *setup* as `ship` takes it."""
-    return line_of(setup)

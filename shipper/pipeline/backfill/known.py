@@ -118,10 +118,6 @@ class _ByHead(Generic[R]):
         self._taken.add(id(row))
 
 
-def _head_of_row(life: Life) -> Head:
-    return Head(life.head_length, life.head_digest) if life.head_length else NO_HEAD
-
-
 def _same_inode(row: Life | Shipped, status: Stat) -> bool:
     return bool(status.inode) and (row.device, row.inode) == (status.device, status.inode)
 
